@@ -17,7 +17,7 @@ import structlog
 
 from bench.tutorial import AVAILABILITIES, CALLS, Tracker
 from exporter.account.records import Batch
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall.request_budget import RequestBudget
 from exporter.archive.store import Archive
 from exporter.config.settings import Settings
 from exporter.polling import estimate

@@ -23,10 +23,10 @@ import structlog
 from sqlalchemy import create_engine, select
 
 from bench.misbehaving import Company, SharedTime, serve, shared_time
-from exporter.account import call_steps
+from exporter.account import recorded_steps
 from exporter.account.call_store import LATE_ARRIVAL_S
-from exporter.aircall import client
-from exporter.archive import schema, writer
+from exporter.aircall import http_session
+from exporter.archive import schema, writer_thread
 from exporter.config.settings import CallBacks
 from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
@@ -89,12 +89,12 @@ def main() -> int:
         database = f"sqlite:///{directory}/archive.sqlite"
         remote = cast("SimulatedAircall", Remote(account.recv()))
         archive = UnavailableArchive(database)
-        call_steps.MAX_REMEMBERED = MAX_REMEMBERED_STEPS
+        recorded_steps.MAX_REMEMBERED = MAX_REMEMBERED_STEPS
         rules = CallBacks(expire=CALL_BACKS_EXPIRE_AFTER)
         world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), archive, call_backs=rules)
         try:
             soak = Soak(world, account, archive, database, until - CALM_AT_END_S)
-            with given_up_after(client.REQUEST_TIMEOUT_S, world, SILENCE_S):
+            with given_up_after(http_session.REQUEST_TIMEOUT_S, world, SILENCE_S):
                 return soak.run(until)
         finally:
             world.client.close()
@@ -113,7 +113,7 @@ class Soak:
         self._calm_from, self._back_at = calm_from, 0.0
         self._outages = self._refusals = 0
         self._chance = random.Random(1)  # noqa: S311 (no secret)
-        writer.MAX_PENDING_CALLS = MAX_PENDING_CALLS
+        writer_thread.MAX_PENDING_CALLS = MAX_PENDING_CALLS
         self._exposition = Exposition(
             world.poller.snapshot(), {"exporter": world.instruments}, world.writer.status, world.time
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall.request_budget import RequestBudget
 from exporter.simulator.server import SimulatedAircall
 from harness.simulated_time import LATENCY, SimulatedTime
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from exporter.account.records import Batch
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, WriterCallbacks
+from exporter.archive.writer_thread import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
 from exporter.config.settings import Aircall, Refresh, Settings
 from exporter.durations import Duration

@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.aircall.limits import MAX_TEXT_LENGTH
+from exporter.aircall.data_limits import MAX_TEXT_LENGTH
 from exporter.config.yaml_file import ConfigError
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.simulation import SimulatedAccount

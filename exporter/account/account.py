@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from exporter.account.awaited_timelines import AwaitedTimelines, count_awaited
 from exporter.account.board_builder import BoardBuilder, Changes
-from exporter.account.call_steps import CallSteps
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallStore
 from exporter.account.call_versions import completed
 from exporter.account.coverage import Coverage
@@ -17,21 +16,22 @@ from exporter.account.day import day_start
 from exporter.account.day_progress import DayProgress
 from exporter.account.distinct_ids import Distinct
 from exporter.account.event_stats import EventStats
+from exporter.account.failing_objects import SetAside
 from exporter.account.id_limits import Identities
 from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import MenuKnowledge, menus_may_follow, with_menus
-from exporter.account.missed_reasons import MISSED_REASONS
+from exporter.account.missed_calls import MISSED_REASONS
 from exporter.account.open_call_backs import OpenCallBacks
 from exporter.account.period import NO_REASON, Period, PeriodName
+from exporter.account.recorded_steps import CallSteps
 from exporter.account.records import CallRecord
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
-from exporter.account.set_aside import SetAside
 from exporter.account.unended import as_open
 from exporter.aircall.call_times import API_HISTORY_S, TIMES
+from exporter.aircall.data_limits import MAX_CALLS, MAX_CALLS_TODAY, Words
 from exporter.aircall.decoding import InvalidResponseError
-from exporter.aircall.limits import MAX_CALLS, MAX_CALLS_TODAY, Words
 from exporter.aircall.models import KINDS, Call, CallDetails, CallWithDetails, Page
 from exporter.config.settings import Settings
 

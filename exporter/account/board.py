@@ -220,7 +220,7 @@ class Board:
         queue_without_number: Whether a call without a number has waited since the start. From then on the
             queue of such calls is shown.
         ignored_calls: The number of calls with an unknown direction.
-        limits: How often each limit of `exporter.aircall.limits` was exceeded.
+        limits: How often each limit of `exporter.aircall.data_limits` was exceeded.
     """
 
     settings: Settings

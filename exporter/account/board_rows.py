@@ -9,10 +9,10 @@ from exporter.account.board import CurrentCall, NumberRow, TeamRow, UserRow, Wai
 from exporter.account.caller_masking import format_caller
 from exporter.account.current_calls import IN_CALL, Talking
 from exporter.account.directory import Directory
-from exporter.account.figures import group_figures, user_figures
 from exporter.account.group_stats import GroupStats, Tallies
 from exporter.account.menu_stages import Stage
 from exporter.account.period import MissedSums, Period, PeriodName
+from exporter.account.period_figures import group_figures, user_figures
 from exporter.account.presence import Presence, State
 from exporter.account.reused_objects import only, reuse_if_equal
 from exporter.account.roster import Roster

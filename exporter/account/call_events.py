@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from exporter.aircall.call_times import is_during
+from exporter.aircall.data_limits import MAX_CALL_EVENTS, MAX_EVENTS, Limit
 from exporter.aircall.events import Event
-from exporter.aircall.limits import MAX_CALL_EVENTS, MAX_EVENTS, Limit
 from exporter.aircall.models import Call
 
 _WITHOUT_TALK = ("call.ringing_on_agent", "call.agent_declined")

@@ -13,9 +13,9 @@ from exporter.account.buckets import CALL_BACK_BUCKETS, TALK_TIME_BUCKETS
 from exporter.account.call_backs import RESULTS as CALL_BACK_RESULTS
 from exporter.account.counter_totals import KINDS, OTHERS, Histogram, Kind, Subject, Summary, Totals
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
-from exporter.account.figures import call_counts
-from exporter.account.missed_reasons import MISSED_REASONS
+from exporter.account.missed_calls import MISSED_REASONS
 from exporter.account.period import Tally
+from exporter.account.period_figures import call_counts
 from exporter.account.reused_objects import only, reuse_if_equal
 from exporter.account.ring_attempts import RESULTS
 from exporter.account.roster import Roster

@@ -11,7 +11,7 @@ from exporter.account.open_call_backs import NO_CALL_BACKS
 from exporter.account.roster import Roster
 from exporter.account.undecided_users import decides_counters, without_undecided
 from exporter.account.user_limit import OTHER_NUMBERS, apply_user_limit
-from exporter.aircall.limits import LIMITS
+from exporter.aircall.data_limits import LIMITS
 from exporter.aircall.models import KINDS
 
 

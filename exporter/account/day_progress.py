@@ -8,8 +8,8 @@ UNIX seconds on Aircall's clock.
 import math
 
 from exporter.account.coverage import gaps, merge, ranges_since, ranges_until
+from exporter.account.failing_objects import SetAside
 from exporter.account.records import TimeRange
-from exporter.account.set_aside import SetAside
 
 
 class DayProgress:

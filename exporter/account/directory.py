@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from exporter.aircall.limits import MAX_NAMES
+from exporter.aircall.data_limits import MAX_NAMES
 from exporter.aircall.models import Number, User
 
 T = TypeVar("T")

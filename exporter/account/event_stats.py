@@ -15,8 +15,8 @@ from exporter.account.call_events import CallEvent, KeptEvents, call_event, duri
 from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
 from exporter.account.ring_attempts import attempts
+from exporter.aircall.data_limits import Limit
 from exporter.aircall.events import Event
-from exporter.aircall.limits import Limit
 from exporter.aircall.models import Call
 from exporter.aircall.times import capped_duration
 

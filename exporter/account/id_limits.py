@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from exporter.account.counter_totals import OTHERS, Key, Kind, kind_of
 from exporter.account.reference_data import ReferenceData
-from exporter.aircall.limits import MAX_IDENTITIES, MAX_PAIRS, MAX_UNLISTED, Limit
+from exporter.aircall.data_limits import MAX_IDENTITIES, MAX_PAIRS, MAX_UNLISTED, Limit
 from exporter.aircall.models import Call
 
 

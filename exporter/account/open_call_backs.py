@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from exporter.account.call_backs import CallBackChanges, OpenMissedCall
 from exporter.account.reused_objects import reuse_if_equal
-from exporter.aircall.limits import MAX_CALL_BACKS, Limit
+from exporter.aircall.data_limits import MAX_CALL_BACKS, Limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,10 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
-from exporter.aircall.substatus import ALWAYS_OPEN, UNKNOWN
+from exporter.account.substatus_times import ObservedSubstatus
+from exporter.aircall.substatus import ALWAYS_OPEN
 
 State = Literal["available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown"]
-
-MAX_WAIT_FOR_REASON_S = 120.0
-"""Seconds on do not disturb that are held back until the reason is known. It is fetched less often than the
-state, and has probably been the same since the state began."""
 
 STATES: tuple[State, ...] = get_args(State)
 STATE_CODES: dict[State, int] = {
@@ -57,11 +54,8 @@ class Presence:
     seconds: dict[State, float] = field(default_factory=lambda: dict.fromkeys(STATES, 0.0))
     _substatus: str | None = None
     _substatus_at: float = 0.0
-    _reason: str | None = None
-    """The substatus that was last known while the user was on do not disturb, as the user still is."""
-    _without_reason: float = 0.0
-    """Seconds of this do not disturb that are held back."""
-    _by_reason: dict[str, float] = field(default_factory=dict)
+    by_substatus: ObservedSubstatus = field(default_factory=ObservedSubstatus)
+    """The time on do not disturb."""
 
     @property
     def substatus(self) -> str | None:
@@ -72,7 +66,7 @@ class Presence:
         """Set the substatus that was requested `at` (UNIX seconds, our clock), unless it is outdated."""
         if at >= self._substatus_at:
             self._substatus, self._substatus_at = substatus, at
-            self._update_reason()
+            self.by_substatus.update(self._is_away, self._substatus)
 
     def observe(self, state: State, at: float, stale_after: float) -> Spent | None:
         """Record that the user was in `state` at `at` (UNIX seconds, our clock).
@@ -89,36 +83,19 @@ class Presence:
         is_seen = gap <= stale_after
         spent = Spent(self.state if is_seen else "unknown", self.observed_at, self.observed_at + gap)
         self.seconds[spent.state] += gap
-        if self.state == "do_not_disturb":
-            self._add_by_reason(gap if is_seen else 0.0, ended=state != "do_not_disturb")
+        if self._is_away:
+            self.by_substatus.add(gap if is_seen else 0.0, ended=state != "do_not_disturb")
         if state != self.state:
             self.state, self.since = state, at
         if at > self._substatus_at and is_incompatible(state, self._substatus):
             self._substatus = None
-        self._update_reason()
+        self.by_substatus.update(self._is_away, self._substatus)
         self.observed_at = spent.until
         return spent
 
-    def take_by_reason(self) -> dict[str, float]:
-        """Return the seconds on do not disturb by substatus that were added since the last call."""
-        taken, self._by_reason = self._by_reason, {}
-        return taken
-
-    def _update_reason(self) -> None:
-        if self.state != "do_not_disturb":
-            self._reason = None
-        elif self._substatus != ALWAYS_OPEN:  # fetched before the state that it belongs to
-            self._reason = self._substatus
-
-    def _add_by_reason(self, seconds: float, ended: bool) -> None:
-        """Add seconds on do not disturb to the reason, or hold them back if it may still become known."""
-        self._without_reason += seconds
-        reason = self._reason
-        if reason is None and (ended or self._without_reason > MAX_WAIT_FOR_REASON_S):
-            reason = UNKNOWN
-        if reason is not None and self._without_reason:
-            self._by_reason[reason] = self._by_reason.get(reason, 0.0) + self._without_reason
-            self._without_reason = 0.0
+    @property
+    def _is_away(self) -> bool:
+        return self.state == "do_not_disturb"
 
 
 class PresenceBook:

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from exporter.account.call_backs import CallBackChanges, CallBackTask
-from exporter.account.call_steps import CallStep
 from exporter.account.counter_totals import Key
+from exporter.account.recorded_steps import CallStep
 from exporter.account.teams import Team
 from exporter.account.times_in_state import Key as TimeKey
 from exporter.account.times_in_state import TimeInState

@@ -11,8 +11,7 @@ from exporter.account.presence import STATES, PresenceBook
 from exporter.account.removal_detector import CONFIRMATION_S, Listed, Memberships, RemovalDetector
 from exporter.account.substatus_times import FAMILY, SubstatusTimes
 from exporter.account.times_in_state import TimesInState
-from exporter.aircall.decoding import InvalidResponseError, decode_objects
-from exporter.aircall.limits import (
+from exporter.aircall.data_limits import (
     LIMITS,
     MAX_ASSIGNMENTS,
     MAX_MEMBERSHIPS,
@@ -22,6 +21,7 @@ from exporter.aircall.limits import (
     first,
     fit_into,
 )
+from exporter.aircall.decoding import InvalidResponseError, decode_objects
 from exporter.aircall.models import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
 from exporter.aircall.substatus import SUBSTATUSES, UNKNOWN, normalised
 
@@ -204,7 +204,7 @@ class ReferenceData:
         if self._has_room("users", user_id, self.presence.users):
             word = self._availabilities.word(word, self.limits)
             self.times_in_state.add(user_id, self.presence.apply(user_id, word, at, self.stale_after_s))
-            self.substatus_times.add(user_id, self.presence.users[user_id].take_by_reason())
+            self.substatus_times.add(user_id, self.presence.users[user_id].by_substatus.take())
             self.changed_users.add(user_id)
 
     def apply_substatuses_page(self, page: Page[UserStatus], at: float) -> None:

@@ -6,16 +6,59 @@ scraped never falls, also if the process is killed.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from exporter.account.counter_totals import Key
-from exporter.aircall.limits import MAX_IDENTITIES, Limit
+from exporter.aircall.data_limits import MAX_IDENTITIES, Limit
 from exporter.aircall.substatus import ALWAYS_OPEN, SUBSTATUSES, UNKNOWN
+
+MAX_WAIT_FOR_SUBSTATUS_S = 120.0
+"""Seconds on do not disturb that are held back until the substatus is known. It is fetched less often than
+the state, and has probably been the same since the state began."""
 
 FAMILY = "substatus_seconds"
 """The first part of a total's key. The user's id and the substatus follow."""
 
 _NO_TIME = {substatus: 0 for substatus in (*SUBSTATUSES, UNKNOWN) if substatus != ALWAYS_OPEN}
 """Exposed for each user from the start, so that Prometheus also sees the first increase."""
+
+
+@dataclass
+class ObservedSubstatus:
+    """One user's observed time on do not disturb, by substatus."""
+
+    _substatus: str | None = None
+    """The substatus that was last known during this do not disturb."""
+    _held_back: float = 0.0
+    """Seconds of this do not disturb whose substatus is not known yet."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def update(self, is_away: bool, substatus: str | None) -> None:
+        """Take in whether the user is on do not disturb, and the substatus that was fetched last."""
+        if not is_away:
+            self._substatus = None
+        elif substatus != ALWAYS_OPEN:  # fetched before the state that it belongs to
+            self._substatus = substatus
+
+    def add(self, seconds: float, ended: bool) -> None:
+        """Add seconds on do not disturb, or hold them back if their substatus may still become known.
+
+        Args:
+            seconds: The observed time.
+            ended: Whether the user is no longer on do not disturb.
+        """
+        self._held_back += seconds
+        substatus = self._substatus
+        if substatus is None and (ended or self._held_back > MAX_WAIT_FOR_SUBSTATUS_S):
+            substatus = UNKNOWN
+        if substatus is not None and self._held_back:
+            self._seconds[substatus] = self._seconds.get(substatus, 0.0) + self._held_back
+            self._held_back = 0.0
+
+    def take(self) -> dict[str, float]:
+        """Return the seconds by substatus that were added since the last call."""
+        taken, self._seconds = self._seconds, {}
+        return taken
 
 
 class SubstatusTimes:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from exporter.account.presence import Spent, State
-from exporter.aircall.limits import Limit
+from exporter.aircall.data_limits import Limit
 
 MAX_LENGTH_S = 3600
 """The longest interval in seconds, without the time between its last two observations."""

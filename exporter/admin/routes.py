@@ -23,18 +23,18 @@ from exporter.account.board import UserRow
 from exporter.admin.page import HEADERS, switch_page
 from exporter.api.availability import SWITCH_PATH, AvailabilityRequest, SwitchedUser
 from exporter.api.openapi import description
-from exporter.polling.availability import (
+from exporter.polling.on_demand import ON_DEMAND_ERRORS, TooManyRequestsError, to_http_error
+from exporter.polling.switch_availability import (
     AutoStatusError,
     SwitchError,
     SwitchResult,
     Target,
     UnknownUserError,
 )
-from exporter.polling.on_demand import ON_DEMAND_ERRORS, TooManyRequestsError, to_http_error
 from exporter.runtime.service import Service
-from exporter.web.api_access import USER, RequireAuthMiddleware
 from exporter.web.paths import Paths
 from exporter.web.problems import json_answer, problem
+from exporter.web.require_authentication import USER, RequireAuthMiddleware
 
 log = structlog.get_logger()
 

@@ -10,8 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from exporter.aircall.call_times import impossible_times, without_times
+from exporter.aircall.data_limits import MAX_COMMENTS, MAX_TAG_LENGTH, MAX_TAGS, Limit, first, truncated
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
-from exporter.aircall.limits import MAX_COMMENTS, MAX_TAG_LENGTH, MAX_TAGS, Limit, first, truncated
 from exporter.aircall.menu_decoding import decode_menus
 from exporter.aircall.models import (
     Call,
@@ -82,7 +82,7 @@ def decode_call_items(
 
 
 def _bounded(read: CallWithDetails, exceeded: Counter[Limit]) -> CallWithDetails:
-    """Return the call, cut to the limits of `exporter.aircall.limits`."""
+    """Return the call, cut to the limits of `exporter.aircall.data_limits`."""
     details = truncated(read.details, exceeded)
     tags = first(details.tags or (), MAX_TAGS, "tags", exceeded)
     comments = first(details.comments or (), MAX_COMMENTS, "comments", exceeded)

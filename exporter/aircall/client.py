@@ -9,6 +9,7 @@ import requests
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from exporter.aircall import http_session
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import (
@@ -18,19 +19,14 @@ from exporter.aircall.errors import (
     NotFoundError,
     RateLimitedError,
 )
-from exporter.aircall.failures import describe
+from exporter.aircall.failure_messages import describe
 from exporter.aircall.headers import Headers, read_headers
-from exporter.aircall.session import new_session
 from exporter.aircall.transport import Attempt
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT_S = 5.0
-"""Seconds for connecting to one address."""
-REQUEST_TIMEOUT_S = 10.0
-"""Seconds for a whole request, with name lookup, proxy, TLS, headers and body."""
 REPEATABLE = ("GET", "PUT")
 """Idempotent methods, whose requests may be repeated. Other requests always use a new connection, because
 after a dropped connection it is unknown whether they took effect."""
@@ -87,7 +83,7 @@ class Client:
     def __init__(self, base_url: str, api_id: str, api_token: str, metrics: ClientMetrics) -> None:
         self._base_url = base_url
         self._metrics = metrics
-        self._session, self._transport = new_session(base_url)
+        self._session, self._transport = http_session.new_session(base_url)
         self._session.auth = (api_id, api_token)
         self._session.headers["Accept"] = "application/json"
 
@@ -103,7 +99,7 @@ class Client:
         """
         code, started, headers = "connection", time.monotonic(), Headers()
         max_idle = self._transport.max_idle if request.method in REPEATABLE else 0.0
-        attempt = Attempt(REQUEST_TIMEOUT_S, max_idle)
+        attempt = Attempt(http_session.REQUEST_TIMEOUT_S, max_idle)
         try:
             with attempt:
                 response, body = self._fetch(request, attempt)
@@ -118,7 +114,7 @@ class Client:
             code = "invalid"
             raise ApiError(code, f"{request.path}: {error}", headers) from None
         except Exception as error:  # any exception means that the request failed
-            code, problem = describe(error, self._base_url, attempt, REQUEST_TIMEOUT_S)
+            code, problem = describe(error, self._base_url, attempt, http_session.REQUEST_TIMEOUT_S)
             kind = self._dropped(attempt) if attempt.is_dropped else ApiError
             raise kind(code, f"{request.path}: {problem}") from None
         finally:
@@ -140,7 +136,7 @@ class Client:
             params=list(request.query),
             data=request.content,
             headers={"Content-Type": "application/json"} if request.content else None,
-            timeout=(CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S),
+            timeout=(http_session.CONNECT_TIMEOUT_S, http_session.REQUEST_TIMEOUT_S),
             allow_redirects=False,  # the credential is sent to the configured host only
             stream=True,
         ) as response:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from exporter.aircall.limits import MAX_LINK_LENGTH, MAX_PAGE_ITEMS, Limit, first, truncated
+from exporter.aircall.data_limits import MAX_LINK_LENGTH, MAX_PAGE_ITEMS, Limit, first, truncated
 from exporter.aircall.models import Page, Ref
 
 MAX_NUMBER_LENGTH = 400

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 
 from exporter.aircall.call_decoding import decode_call, decode_calls
+from exporter.aircall.data_limits import MAX_OBJECTS, MAX_PAGES
 from exporter.aircall.decoding import InvalidResponseError, decode_object, decode_page
-from exporter.aircall.limits import MAX_OBJECTS, MAX_PAGES
 from exporter.aircall.models import (
     Availability,
     CallWithDetails,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from exporter.aircall.limits import Limit
+from exporter.aircall.data_limits import Limit
 from exporter.aircall.menus import MenuStep, MenuTimes
 from exporter.aircall.times import Timestamp, read_time, seconds_between
 

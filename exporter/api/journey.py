@@ -4,7 +4,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.api.assets import CALL_ID
+from exporter.api.recordings import CALL_ID
 from exporter.api.searches import Search, Searches
 from exporter.archive.journeys import journey
 from exporter.archive.store import Archive

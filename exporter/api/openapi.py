@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exporter.api.answers import Calls
-from exporter.api.assets import ASSETS
 from exporter.api.availability import SWITCH_PATH, SWITCH_PROBLEMS, AvailabilityRequest, SwitchedUser
 from exporter.api.call_backs import CALL_BACKS_PATH
 from exporter.api.call_backs import NAMES as CALL_BACK_NAMES
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
+from exporter.api.recordings import ASSETS
 from exporter.api.report import REPORT_PATH
 from exporter.archive.call_back_list import CallBackList
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter

@@ -7,17 +7,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from exporter.api.assets import Assets, LookUp
 from exporter.api.call_backs import CallBackSearch
 from exporter.api.calls import CallSearch
 from exporter.api.journey import JourneySearch
 from exporter.api.openapi import description
+from exporter.api.recordings import Assets, LookUp
 from exporter.api.report import Reports
 from exporter.api.searches import Searches
 from exporter.archive.store import Archive
 from exporter.config.settings import Settings
-from exporter.web.api_access import RequireAuthMiddleware
 from exporter.web.paths import AT_ROOT, Paths
+from exporter.web.require_authentication import RequireAuthMiddleware
 from exporter.web.routing import router
 
 

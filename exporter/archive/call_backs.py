@@ -27,7 +27,7 @@ from exporter.account.call_backs import (
 )
 from exporter.account.counter_totals import Key
 from exporter.account.records import Counting
-from exporter.archive import metadata_table, retention
+from exporter.archive import call_deletion, metadata_table
 from exporter.archive.caller_identity import ERASED, identity, is_masked
 from exporter.archive.caller_key_file import CallerKey
 from exporter.archive.parameter_chunks import chunks
@@ -127,7 +127,7 @@ class Follower:
             keys |= self._keys(ANSWERED, *_between(state.until, until))
             keys |= self._keys(MISSED, *_between(state.until - span, until - self._rules.expire))
         self._expired_before = state.until - self._rules.expire
-        self._removed_to = retention.removed_to(self._connection)
+        self._removed_to = call_deletion.removed_to(self._connection)
         state = msgspec.structs.replace(state, until=until, rules=self._rules)
         for some in chunks(keys):
             self._follow(some, earliest, span, state)

@@ -3,7 +3,7 @@
 import msgspec
 from sqlalchemy import BigInteger, Connection, Text, select, text
 
-from exporter.archive.journey_view import JOURNEY
+from exporter.archive.call_journey_view import JOURNEY
 from exporter.archive.search import CallResult, call_by_id
 
 _NUMBERS = dict.fromkeys(("call_id", "at", "after", "position", "user_id", "seconds"), BigInteger())

@@ -2,7 +2,7 @@
 
 import structlog
 
-from exporter.archive.purge import Removal
+from exporter.archive.retention import Removal
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
 from exporter.config.settings import Caller

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from exporter.account.directory import Directory
 from exporter.account.records import DoneCalls
-from exporter.aircall.limits import MAX_CALLS_TODAY
+from exporter.aircall.data_limits import MAX_CALLS_TODAY
 from exporter.aircall.models import Call, Number, User
 from exporter.archive.criteria import MAX_TIMESTAMP
 from exporter.archive.repeat_view import AGAIN_AFTER, IS_COUNTED, KNOWN_FOR

@@ -1,55 +1,88 @@
-"""Delete calls past their retention in small steps.
+"""Decide which calls are past their retention, and delete them from the archive.
 
-Deleting a call also deletes its `counted` flag, and a later start with a longer activity period may fetch it
-again. So the archive records the deletion cutoff, and treats earlier calls as counted. Calls are not deleted
-while older ranges are still to be fetched. Calls that never ended are deleted, too.
+A wrong clock must not delete anything. So calls are removed only if two independent clocks agree: that of
+Aircall and that of this machine.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+import structlog
 
-from exporter.account.coverage import gaps
-from exporter.archive import integrity, metadata_table
-from exporter.archive.schema import calls, steps, times_in_state
+from exporter.archive.store import Archive
+from exporter.clock import Clocks
+from exporter.durations import Duration
 
-_REMOVED_TO = "removed_to"
+log = structlog.get_logger()
 
-_ORPHANED_STEPS = delete(steps).where(steps.c.call_id < select(func.min(calls.c.id)).scalar_subquery())
-"""Deletes the steps of calls that were never archived, as ids ascend."""
+MAX_CLOCK_DIFFERENCE_S = 3600.0
+"""Largest difference of the two clocks in seconds."""
 
-
-def remove(connection: Connection, before: int, most: int) -> int:
-    """Delete up to `most` calls that started before `before` (UNIX seconds). Return how many."""
-    progress = metadata_table.progress(connection)
-    if progress is None:
-        return 0
-    unread = (first for first, _ in gaps(progress.covered, progress.wanted_from))
-    before = min((before, *unread, *(last for _, last in progress.covered[-1:])))
-    old = select(calls.c.id).where(calls.c.started_at < before).limit(most)
-    removed = _delete(connection, calls.c.id.in_(old))
-    if removed:
-        metadata_table.write(connection, _REMOVED_TO, max(before, removed_to(connection)))
-    else:
-        connection.execute(_ORPHANED_STEPS)
-        connection.execute(delete(times_in_state).where(times_in_state.c.since < before))
-    return len(removed)
+LOG_INTERVAL_S = 3600.0
+"""Seconds between two log lines about removed calls: some are removed every minute."""
 
 
-def remove_deleted(connection: Connection, call_ids: Collection[int]) -> None:
-    """Delete those of these calls that were active: Aircall no longer has them."""
-    if call_ids:
-        _delete(connection, calls.c.id.in_(call_ids), calls.c.status != "done")
+def agreed_time(wall: float, aircall: float | None) -> float | None:
+    """Return the earlier of two times (UNIX seconds), None if they differ too much or one is unknown."""
+    if aircall is None or abs(wall - aircall) > MAX_CLOCK_DIFFERENCE_S:
+        return None
+    return min(wall, aircall)
 
 
-def _delete(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[int]:
-    removed = connection.scalars(delete(calls).where(*conditions).returning(calls.c.id)).all()
-    if removed:
-        connection.execute(delete(steps).where(steps.c.call_id.in_(removed)))
-        integrity.note_removed(connection, removed)
-    return removed
+class Removal:
+    """Remove calls past their retention, in small steps."""
+
+    def __init__(self, archive: Archive, clocks: Clocks) -> None:
+        self.aircall_time: Callable[[], float | None] = lambda: None
+        """Returns Aircall's time (UNIX seconds), None while it is uncertain."""
+        self._archive, self._clocks = archive, clocks
+        self._removed = self._before = 0
+        self._log_at = 0.0
+        self._steps_deferred = 0
+
+    def step(self, retention: float) -> bool:
+        """Remove some calls that are older than `retention` seconds, and return whether there may be more.
+
+        Raises:
+            ArchiveError: The database fails.
+        """
+        wall, aircall = self._clocks.wall(), self.aircall_time()
+        now = agreed_time(wall, aircall)
+        if now is None:
+            self._log_deferred(wall, aircall)
+            return False
+        self._steps_deferred = 0
+        before = int(now - retention)
+        removed = self._archive.purge_expired(before)
+        self._removed += removed
+        self._before = before
+        if not removed and self._clocks.steady() >= self._log_at:
+            self.report()
+        return removed > 0
+
+    def report(self) -> None:
+        """Log how many calls were removed since this was logged last, if any were."""
+        if self._removed:
+            log.info(
+                "calls past their retention removed", calls=self._removed, started_before=_text(self._before)
+            )
+            self._removed, self._log_at = 0, self._clocks.steady() + LOG_INTERVAL_S
+
+    def _log_deferred(self, wall: float, aircall: float | None) -> None:
+        """Log that nothing is removed, at the second step in a row: at a start, no time is known yet."""
+        self._steps_deferred += 1
+        if self._steps_deferred != 2:
+            return
+        if aircall is None:
+            log.warning("removal of old calls deferred until Aircall's time is known")
+        else:
+            log.warning(
+                "removal of old calls deferred until this machine's clock and Aircall's agree",
+                machine=_text(wall),
+                aircall=_text(aircall),
+                difference=str(Duration(round(abs(wall - aircall)))),
+            )
 
 
-def removed_to(connection: Connection) -> int:
-    """Return the deletion cutoff (UNIX seconds). Calls that started earlier are treated as counted."""
-    return metadata_table.read(connection, _REMOVED_TO, int) or 0
+def _text(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

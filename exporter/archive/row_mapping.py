@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from exporter.account.call_steps import CallStep
+from exporter.account.recorded_steps import CallStep
 from exporter.account.records import CallRecord, CountedCall
 from exporter.account.times_in_state import TimeInState
 from exporter.aircall.menus import MenuTimes

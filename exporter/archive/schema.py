@@ -91,7 +91,7 @@ steps = Table(
     # without a foreign key: events about a call may arrive before the call
     Column("call_id", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True, comment="as in exporter.account.call_steps"),
+    Column("name", Text, primary_key=True, comment="as in exporter.account.recorded_steps"),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False, comment="0 if there is none"),
     Column("detail", Text, primary_key=True),
     Column("source", Text, nullable=False, comment="event or timeline"),

@@ -20,18 +20,19 @@ from exporter.account.records import (
     UserStates,
 )
 from exporter.archive import (
+    call_deletion,
     caller_key,
     erasure,
     integrity,
     leader_election,
     masking,
     metadata_table,
-    retention,
     row_mapping,
     schema,
     simulated_guard,
     totals,
 )
+from exporter.archive.call_back_changes import FollowedCallBacks
 from exporter.archive.call_backs import caller_keys
 from exporter.archive.call_teams import save_teams
 from exporter.archive.caller_key_file import CallerKey, KeyFile
@@ -45,7 +46,6 @@ from exporter.archive.database import (
     read_transaction,
     write_transaction,
 )
-from exporter.archive.followed_call_backs import FollowedCallBacks
 from exporter.archive.known_menus import has_menus, menus_of_active_calls, with_known_menus
 from exporter.archive.reader import ArchiveReader
 from exporter.archive.replaced_database import Session
@@ -165,7 +165,7 @@ class Archive(ArchiveReader):
                     unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_IS_ACTIVE))),
                     menus=menus_of_active_calls(connection),
                     has_menus=has_menus(connection),
-                    purged_before=retention.removed_to(connection),
+                    purged_before=call_deletion.removed_to(connection),
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
                     user_series=metadata_table.user_series(connection),
@@ -204,7 +204,7 @@ class Archive(ArchiveReader):
             totals.replace(connection, batch.measured)
             save_teams(connection, fresh, batch.teams)
             callers = caller_keys(connection, batch.deleted_ids)
-            retention.remove_deleted(connection, batch.deleted_ids)
+            call_deletion.remove_deleted(connection, batch.deleted_ids)
             put(connection, schema.steps, row_mapping.step_rows(batch.steps))
             put(connection, schema.times_in_state, row_mapping.time_rows(batch.times_in_state.values()))
             put(connection, schema.names, row_mapping.name_rows(batch.names))
@@ -269,7 +269,7 @@ class Archive(ArchiveReader):
     def purge_expired(self, before: int, most: int = 500) -> int:
         """Delete up to `most` calls that started before `before` (UNIX seconds). Return how many."""
         with archive_errors(), write_transaction(self._engine) as connection:
-            return retention.remove(connection, before, most)
+            return call_deletion.remove(connection, before, most)
 
     def hide(self, how: Caller) -> masking.MaskingResult:
         """Mask callers of the next calls that show more than `how` allows."""
@@ -280,7 +280,7 @@ class Archive(ArchiveReader):
     def _put_calls(self, connection: Connection, records: list[CallRecord]) -> None:
         if not records:
             return
-        ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
+        ids, removed_to = [record.call.id for record in records], call_deletion.removed_to(connection)
         callers = Callers(self._key, self._lock_erasures(connection))
         records = list(map(callers.redacted, with_known_menus(connection, records)))
         rows = [row_mapping.call_row(record, callers, removed_to) for record in records]

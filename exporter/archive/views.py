@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Text, text
 
 from exporter.account.directory import SINGLE_USERS
 from exporter.account.teams import GROUP_PREFIX
-from exporter.archive.journey_view import JOURNEY
+from exporter.archive.call_journey_view import JOURNEY
 from exporter.archive.repeat_view import CALLED_AGAIN
 from exporter.archive.schema import calls
 from exporter.archive.view_expressions import name_of, seconds

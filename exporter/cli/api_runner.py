@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.endpoints import ApiTask, Request, Response
 from exporter.aircall.errors import DroppedConnectionError, NotFoundError, RateLimitedError
 from exporter.aircall.headers import Headers
+from exporter.aircall.request_budget import RequestBudget
 from exporter.aircall.server_clock import ServerClock
 from exporter.clock import Clock, steady_clock
 from exporter.config.settings import Aircall

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from exporter.aircall.budget import RequestBudget
 from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialError
 from exporter.aircall.events import EVENTS, OTHER_EVENTS
+from exporter.aircall.request_budget import RequestBudget
 from exporter.aircall.server_clock import AGREEMENT_S
 from exporter.cli.account_survey import Listed, Survey
 from exporter.config.settings import Aircall, Settings

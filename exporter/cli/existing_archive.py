@@ -5,7 +5,7 @@ import time
 
 from exporter.archive.open_archive import opened
 from exporter.archive.store import Archive
-from exporter.archive.writer import HEARTBEAT_INTERVAL_S
+from exporter.archive.writer_thread import HEARTBEAT_INTERVAL_S
 from exporter.cli.flags import STORAGE
 from exporter.config.loader import load_storage
 

@@ -4,7 +4,7 @@ import argparse
 import time
 from contextlib import closing
 
-from exporter.aircall.limits import MAX_TEXT_LENGTH
+from exporter.aircall.data_limits import MAX_TEXT_LENGTH
 from exporter.archive.caller_identity import identity
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive

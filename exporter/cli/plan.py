@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 from rich.table import Table
 
-from exporter.aircall.budget import DEFAULT_LIMIT, MIN_BUDGET
+from exporter.aircall.request_budget import DEFAULT_LIMIT, MIN_BUDGET
 from exporter.cli import argtypes
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers, add_command, add_config_flag

@@ -11,7 +11,8 @@ from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.output import print_problem
 from exporter.cli.prompt import confirm
 from exporter.cli.user_lookup import list_statuses, match_users, similar_users
-from exporter.polling.availability import (
+from exporter.polling.fetchers import UserApi
+from exporter.polling.switch_availability import (
     TARGETS,
     AutoStatusError,
     SwitchError,
@@ -20,7 +21,6 @@ from exporter.polling.availability import (
     fetch_status,
     set_status,
 )
-from exporter.polling.fetchers import UserApi
 from exporter.text import truncate
 
 

@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from exporter.addresses import is_host, web_address
-from exporter.config.shown import shown_value
+from exporter.config.safe_values import shown_value
 from exporter.web.paths import Paths
 
 _PATH = re.compile("(/[A-Za-z0-9._~-]+)*", re.ASCII)

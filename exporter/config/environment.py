@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.config.shown import shown_file
+from exporter.config.safe_values import shown_file
 from exporter.config.yaml_file import ConfigError, Origin
 from exporter.text import ends_with_line_break
 

@@ -10,8 +10,8 @@ import msgspec
 from exporter.config import yaml_file
 from exporter.config.database_url import url_problem
 from exporter.config.environment import from_environment, key_problem, secret_in
+from exporter.config.safe_values import shown_file
 from exporter.config.settings import Aircall, GrafanaLive, Settings, Storage, Webhook
-from exporter.config.shown import shown_file
 from exporter.config.validation import validate, validate_figures, validate_grafana_live
 from exporter.config.yaml_file import ConfigError, Messages, Origin
 from exporter.credentials import QUOTES

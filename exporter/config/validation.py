@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from exporter.addresses import LISTEN_ADDRESS, is_host, is_loopback, listen_address, web_address
 from exporter.aircall.call_times import API_HISTORY_S
 from exporter.aircall.substatus import ALWAYS_OPEN, normalised
-from exporter.config.shown import shown_value
+from exporter.config.safe_values import shown_value
 from exporter.config.yaml_file import ConfigError, Origin, raise_all
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import msgspec
 import yaml
 
-from exporter.config.shown import shown_value
+from exporter.config.safe_values import shown_value
 from exporter.durations import Duration, parse_duration
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -2,8 +2,8 @@
 
 import requests
 
-from exporter.aircall.failures import address, describe
-from exporter.aircall.session import new_session
+from exporter.aircall.failure_messages import address, describe
+from exporter.aircall.http_session import new_session
 from exporter.aircall.transport import Attempt
 
 PATH = "/api/live/push"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from exporter.aircall.failures import address
+from exporter.aircall.failure_messages import address
 from exporter.clock import Clocks, Moment
 from exporter.config.settings import GrafanaLive
 from exporter.config.yaml_file import ConfigError

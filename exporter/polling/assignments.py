@@ -7,8 +7,8 @@ keeps its previous assignments. Without any, it has none until it can be fetched
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from exporter.account.failing_objects import SetAside
 from exporter.account.reference_data import ReferenceData
-from exporter.account.set_aside import SetAside
 from exporter.aircall import endpoints
 from exporter.aircall.endpoints import ApiTask, fetch
 from exporter.aircall.errors import ApiError, NotFoundError

@@ -14,7 +14,7 @@ from exporter.aircall.models import Call, CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
 from exporter.polling import call_selection
 from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS, batch_by_time
-from exporter.polling.next_poll import CallsToFetch
+from exporter.polling.pages_to_fetch import CallsToFetch
 from exporter.polling.partial_fetch import fetch_each, fetch_window, undecodable
 
 MAX_FAILURES = 40

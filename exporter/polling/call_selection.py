@@ -9,7 +9,7 @@ from exporter.account.day import DAY_S, day_start
 from exporter.account.records import Counting, TimeRange
 from exporter.aircall.models import Call
 from exporter.polling import ended_calls
-from exporter.polling.next_poll import CallsToFetch, next_poll
+from exporter.polling.pages_to_fetch import CallsToFetch, next_poll
 
 
 def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFetch:

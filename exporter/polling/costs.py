@@ -14,7 +14,7 @@ from exporter.account.call_store import upper_bound
 from exporter.account.coverage import RECHECK_AGES_S
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS
-from exporter.polling.next_poll import POLL_OVERLAP_S
+from exporter.polling.pages_to_fetch import POLL_OVERLAP_S
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from exporter.account.account import Account
+from exporter.account.event_processor import EventProcessor
 from exporter.account.reference_data import MIN_STALE_AFTER_S
-from exporter.account.webhook_events import EventProcessor
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall.request_budget import RequestBudget
 from exporter.polling import estimate, schedule
 from exporter.polling.log_once import OnceLogger
 from exporter.polling.schedule import CORE, DATASETS, DIRECTORY, ENDED_CALLS, LIVE

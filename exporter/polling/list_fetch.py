@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 from urllib.parse import parse_qs
 
+from exporter.aircall.data_limits import MAX_OBJECTS
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import PER_PAGE, ApiTask, PageHandler, Request, fetch, paginate
 from exporter.aircall.errors import ApiError, NotFoundError
-from exporter.aircall.limits import MAX_OBJECTS
 from exporter.aircall.models import Page
 
 T = TypeVar("T")

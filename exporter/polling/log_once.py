@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 import structlog
 
 from exporter.account.account import Account
-from exporter.account.set_aside import ObjectKind, SetAside
+from exporter.account.failing_objects import ObjectKind, SetAside
 from exporter.config.settings import Settings
 from exporter.durations import Duration
 from exporter.polling.company import Company

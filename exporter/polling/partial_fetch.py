@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from exporter.account.set_aside import ObjectKind, SetAside
+from exporter.account.failing_objects import ObjectKind, SetAside
 from exporter.aircall import endpoints
+from exporter.aircall.data_limits import MAX_PAGE_ITEMS
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import (
     MAX_CALLS_PER_QUERY,
@@ -13,7 +14,6 @@ from exporter.aircall.endpoints import (
     paginate,
 )
 from exporter.aircall.errors import NO_ANSWER, ApiError
-from exporter.aircall.limits import MAX_PAGE_ITEMS
 from exporter.aircall.models import CallWithDetails, Page
 
 END_OF_QUERY = ("400", "404", "422")

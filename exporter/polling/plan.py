@@ -6,7 +6,7 @@ The plan uses the poller's own functions, so it matches what the poller will do.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall.request_budget import RequestBudget
 from exporter.config.settings import Settings
 from exporter.durations import Duration
 from exporter.polling import costs, schedule

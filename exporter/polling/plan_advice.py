@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall.request_budget import RequestBudget
 from exporter.config.settings import Settings
 from exporter.durations import Duration
 from exporter.polling import costs, schedule

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from exporter.account import archiving
 from exporter.account.current_board import current_board, doubtful_calls
+from exporter.account.event_processor import EventOutcome
 from exporter.account.records import Batch, Checkpoint, LoadedState, QueueFullError, SaveResult, TimeRange
-from exporter.account.webhook_events import EventOutcome
 from exporter.aircall.client import Client
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import Request, Response
@@ -33,6 +33,7 @@ from exporter.polling.state import begin_polling
 from exporter.polling.status import Snapshot, Status
 from exporter.polling.task import RETRY_S
 from exporter.polling.tasks import BACKGROUND
+from exporter.polling.turns import Turns
 
 PROOF_TIMEOUT_S = 600.0
 """Longest time in seconds to wait for a list that shows whether only one request fails."""
@@ -69,7 +70,7 @@ class Poller:
         self._sender = RequestSender(client, state)
         self._failures = FailureClassifier(self.account, self.tasks)
         self._results = FetchResults(state, self._failures.credential)
-        self._turns = schedule.Turns()
+        self._turns = Turns()
 
     # Called by the runtime -----------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 import structlog
 
-from exporter.aircall.budget import DEFAULT_BACKOFF_S
 from exporter.aircall.client import Client
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import NO_ANSWER, ApiError, RateLimitedError
 from exporter.aircall.headers import Headers
+from exporter.aircall.request_budget import DEFAULT_BACKOFF_S
+from exporter.polling.refused_requests import Throttling
 from exporter.polling.state import PollingState
-from exporter.polling.throttling import Throttling
 
 log = structlog.get_logger()
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from exporter.aircall import endpoints
-from exporter.aircall.budget import RequestBudget
 from exporter.aircall.endpoints import ApiTask, Response
+from exporter.aircall.request_budget import RequestBudget
 from exporter.config.settings import Settings
 from exporter.polling import costs, schedule
 from exporter.polling.company import Company, model
 from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS, LIVE, SUBSTATUSES
 from exporter.polling.task import DatasetTask
+from exporter.polling.turns import Turns
 
 _NEEDS = {ENDED_CALLS: set(CORE), "assignments": {"users", "numbers"}}
 """The datasets that have to be fetched before another one."""
@@ -48,7 +49,7 @@ class Start:
         """Seconds from the start."""
         self._budget = RequestBudget(settings.aircall.budget_share)
         self._targets, self._model = schedule.targets(settings), model(company, settings)
-        self._turns = schedule.Turns()
+        self._turns = Turns()
         names = [name for name in (*LIVE, *DIRECTORY, SUBSTATUSES, "assignments") if name in self._targets]
         self._tasks = {name: DatasetTask(partial(self._read, name)) for name in names}
         self._owed = dict.fromkeys(names, 0.0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from exporter.account.account import Account
-from exporter.account.webhook_events import EventProcessor
-from exporter.aircall.budget import RequestBudget
+from exporter.account.event_processor import EventProcessor
+from exporter.aircall.request_budget import RequestBudget
 from exporter.clock import Clock, Clocks
 from exporter.config.settings import Settings
 from exporter.polling.intervals import IntervalController

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.account.board import Board
-from exporter.account.set_aside import ObjectKind
+from exporter.account.failing_objects import ObjectKind
 
 OUTDATED_INTERVALS = 3
 """Age, in intervals, from which data counts as outdated."""

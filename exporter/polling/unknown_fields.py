@@ -7,9 +7,9 @@ from typing import TypeVar
 import structlog
 from prometheus_client import Counter
 
+from exporter.aircall.data_limits import MAX_TEXT_LENGTH, Limit, Words
 from exporter.aircall.endpoints import Request
 from exporter.aircall.known_fields import KNOWN_FIELDS, unknown_fields
-from exporter.aircall.limits import MAX_TEXT_LENGTH, Limit, Words
 from exporter.clock import Clock
 
 log = structlog.get_logger()

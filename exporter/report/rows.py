@@ -16,7 +16,7 @@ from exporter.archive.reported_calls import (
 )
 from exporter.archive.reported_times import reported_times
 from exporter.config.settings import Settings
-from exporter.report.figures import Sums, TooManyGroupsError, add_up, require_few_groups
+from exporter.report.call_sums import Sums, TooManyGroupsError, add_up, require_few_groups
 from exporter.report.groups import GROUPINGS
 from exporter.report.intervals import local_time, starts_of
 from exporter.report.parameters import MAX_ROWS, By, ReportRequest, too_many_rows

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from exporter.aircall.models import CallWithDetails
 from exporter.polling import call_fetchers
-from exporter.polling.availability import SwitchResult, Target, switch_and_refresh
 from exporter.polling.on_demand import ConcurrencyLimit, OnDemandRequest
 from exporter.polling.poller import Poller
 from exporter.polling.schedule import AVAILABILITY_CHANGES
+from exporter.polling.switch_availability import SwitchResult, Target, switch_and_refresh
 
 TIMEOUT_S = 15.0
 """Seconds that a client waits for a single call, or for a change of availability."""

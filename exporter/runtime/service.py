@@ -19,7 +19,7 @@ from exporter.aircall.events import Event
 from exporter.archive.database import ArchiveError
 from exporter.archive.standby import SILENCE_S
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, WriterCallbacks
+from exporter.archive.writer_thread import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks, steady_clock
 from exporter.config.reload import in_force
 from exporter.config.settings import Settings

@@ -8,10 +8,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.api_access import USER
 from exporter.web.config import WebConfig
 from exporter.web.connections import CLIENT_CERT_VERIFIED, PRESENCE, Presence
 from exporter.web.passwords import Passwords
+from exporter.web.require_authentication import USER
 from exporter.webhooks.receiver import SENDER_KNOWN
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

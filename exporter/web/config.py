@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from exporter.config import yaml_file
-from exporter.config.shown import shown_file, shown_value
+from exporter.config.safe_values import shown_file, shown_value
 from exporter.config.yaml_file import ConfigError, Messages
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, MutableMapping
 
 from exporter.addresses import LISTEN_ADDRESS, listen_address
-from exporter.config.shown import shown_value
+from exporter.config.safe_values import shown_value
 
 BACKLOG = 1024
 """Connections that may wait to be accepted. Beyond it, connecting takes a second or more."""

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.aircall.client import REQUEST_TIMEOUT_S
+from exporter.aircall.http_session import REQUEST_TIMEOUT_S
 from exporter.simulator import faults
 from harness.faults.board_checks import FAILING, FRESH, KNOWN, STALE, THROTTLED, TRUE, UNCHANGED, Board
 from harness.faults.misbehaviour import (

@@ -1,7 +1,7 @@
 """Test when the figures of the day are complete, and which calls are requested from the archive."""
 
 from exporter.account.day_progress import DayProgress
-from exporter.account.set_aside import SetAside
+from exporter.account.failing_objects import SetAside
 
 MIDNIGHT = 1_780_000_000
 HOUR = 3600

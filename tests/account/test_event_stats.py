@@ -10,9 +10,9 @@ from msgspec import structs
 
 from exporter.account import call_events
 from exporter.account.counter_totals import Key
+from exporter.account.event_processor import EventProcessor
 from exporter.account.event_stats import EVENT_GRACE_S
-from exporter.account.webhook_events import EventProcessor
-from exporter.aircall.limits import MAX_CALL_EVENTS
+from exporter.aircall.data_limits import MAX_CALL_EVENTS
 from exporter.aircall.models import Call, Ref
 from tests.support.account_changes import START, Counting
 from tests.support.call_lives import Moment, company

@@ -5,9 +5,9 @@ from msgspec.structs import replace
 from exporter.account import archiving
 from exporter.account.account import Account
 from exporter.account.coverage import Coverage
+from exporter.account.event_processor import EventProcessor
 from exporter.account.ledger import Ledger
 from exporter.account.records import LoadedState
-from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref
 from exporter.config.settings import Settings

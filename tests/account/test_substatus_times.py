@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from exporter.account import archiving, substatus_times
 from exporter.account.account import Account
 from exporter.account.counter_totals import Key
-from exporter.account.presence import MAX_WAIT_FOR_REASON_S, STATES, Presence, State
+from exporter.account.presence import STATES, Presence, State
 from exporter.account.records import LoadedState, SaveResult
-from exporter.account.substatus_times import FAMILY, SubstatusTimes
-from exporter.aircall.limits import LIMITS, MAX_WORDS
+from exporter.account.substatus_times import FAMILY, MAX_WAIT_FOR_SUBSTATUS_S, SubstatusTimes
+from exporter.aircall.data_limits import LIMITS, MAX_WORDS
 from exporter.config.settings import Settings
 
 DND: State = "do_not_disturb"
@@ -34,7 +34,7 @@ def observed(*readings: tuple[float, str | None]) -> dict[str, float]:
             presence.observe(state, at, STALE_AFTER)
         else:
             presence.set_substatus(word, at)
-        total.update(presence.take_by_reason())
+        total.update(presence.by_substatus.take())
     return dict(total)
 
 
@@ -51,8 +51,8 @@ def test_time_by_reason_change_of_the_reason_counts_for_each() -> None:
 
 
 def test_time_by_reason_without_a_reason_is_unknown() -> None:
-    held = [(10.0 * step, DND) for step in range(int(MAX_WAIT_FOR_REASON_S // 10) + 2)]
-    assert observed(*held) == {"unknown": MAX_WAIT_FOR_REASON_S + 10}
+    held = [(10.0 * step, DND) for step in range(int(MAX_WAIT_FOR_SUBSTATUS_S // 10) + 2)]
+    assert observed(*held) == {"unknown": MAX_WAIT_FOR_SUBSTATUS_S + 10}
     assert observed((0.0, DND), (30.0, "available")) == {"unknown": 30.0}
     assert observed((0.0, DND), (0.0, "on_a_break"), (10.0, None), (30.0, "available")) == {"unknown": 30.0}
 
@@ -87,9 +87,9 @@ def test_time_by_reason_any_readings_add_up_to_the_time_in_the_state(
             presence.observe(state, elapsed, STALE_AFTER)
         else:
             presence.set_substatus(word, elapsed)
-        total.update(presence.take_by_reason())
+        total.update(presence.by_substatus.take())
         assert sum(total.values()) <= presence.seconds[DND] + 1e-6
-        assert presence.seconds[DND] - sum(total.values()) <= MAX_WAIT_FOR_REASON_S + 1e-6
+        assert presence.seconds[DND] - sum(total.values()) <= MAX_WAIT_FOR_SUBSTATUS_S + 1e-6
     if presence.state == "offline":
         assert sum(total.values()) == pytest.approx(presence.seconds[DND])
     assert "always_open" not in total

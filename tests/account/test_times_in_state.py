@@ -17,7 +17,7 @@ from exporter.account.times_in_state import (
     TimeInState,
     TimesInState,
 )
-from exporter.aircall.limits import Limit
+from exporter.aircall.data_limits import Limit
 
 STALE_AFTER = 60.0
 START = 1_780_000_000.0

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall import client as client_module
-from exporter.aircall import endpoints
+from exporter.aircall import endpoints, http_session
 from exporter.aircall.connecting import AddressOrder
 from exporter.aircall.errors import ApiError
 from harness.raw_server import answering, raw_server, silence, socks4, socks5
@@ -18,7 +17,7 @@ from tests.support.short_requests import ANSWER, CREATE, SECONDS, failure, new_c
 
 @pytest.fixture
 def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", SECONDS)
 
 
 @pytest.fixture
@@ -54,8 +53,8 @@ def test_request_to_many_dead_addresses_is_a_timeout(monkeypatch: pytest.MonkeyP
 def test_request_only_the_last_address_works_is_answered_and_the_next_begins_there(
     monkeypatch: pytest.MonkeyPatch, full_port: int, dead: int, via: str
 ) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(http_session, "CONNECT_TIMEOUT_S", 0.5)
     if via:
         monkeypatch.setenv("ALL_PROXY", f"{via}://proxy.invalid:1")
     serve = answering(ANSWER)
@@ -73,7 +72,7 @@ def test_request_only_the_last_address_works_is_answered_and_the_next_begins_the
 def test_request_address_never_answers_tries_another_next_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", SECONDS)
     with (
         raw_server(silence) as silent,
         raw_server(silence) as other,

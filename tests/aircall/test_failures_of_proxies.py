@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from exporter.aircall.failures import CA_VARIABLES
+from exporter.aircall.failure_messages import CA_VARIABLES
 from harness.raw_server import RawServer, Serve, answering, dripping, raw_server
 from tests.support.authority import Authority
 from tests.support.request_errors import closed_port, context, failure

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.aircall import client as client_module
-from exporter.aircall import endpoints
+from exporter.aircall import endpoints, http_session
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import ApiError
 from harness.raw_server import Serve, dripping, raw_server, silence, socks5
@@ -23,7 +22,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @pytest.fixture
 def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", SECONDS)
 
 
 NEVER_ENDING: dict[str, Serve] = {
@@ -55,7 +54,7 @@ def test_request_never_answered_completely_is_a_timeout(serve: Serve) -> None:
 
 
 def test_request_flooded_with_100_continue_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", SECONDS)
 
     def serve(connection: socket.socket, done: threading.Event) -> None:
         while not done.is_set():

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.aircall import client as client_module
-from exporter.aircall import endpoints, transport
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall import endpoints, http_session, transport
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.endpoints import Request, fetch
 from exporter.aircall.errors import ApiError, DroppedConnectionError
+from exporter.aircall.request_budget import RequestBudget
 from exporter.cli.api_runner import ApiRunner
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import AVAILABILITY_CHANGES
@@ -64,7 +63,7 @@ def test_request_on_a_dropped_connection_can_be_repeated_at_once(
             monkeypatch.setenv("ALL_PROXY", server.url.replace("http", via))
         client.send(TEAMS)
         with monkeypatch.context() as impatient:
-            impatient.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
+            impatient.setattr(http_session, "REQUEST_TIMEOUT_S", 1.0)
             impatient.setattr(transport, "MIN_SILENT_DROP_S", 0.0)
             with pytest.raises(DroppedConnectionError):
                 client.send(request_)
@@ -88,7 +87,7 @@ def test_request_whose_response_has_begun_is_not_on_a_dropped_connection(
 def test_request_that_hangs_on_a_connection_in_use_is_not_on_a_dropped_one(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", 0.3)
 
     def first_only(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)

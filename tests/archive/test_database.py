@@ -16,7 +16,7 @@ from exporter.archive import database
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, WriterCallbacks
+from exporter.archive.writer_thread import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
 from exporter.config.settings import Aircall, Settings
 from harness.postgres import Postgres

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, event
 from exporter.archive import schema
 from exporter.archive.replaced_database import MAX_ROWS
 from exporter.archive.store import Archive
-from exporter.archive.writer import RESTORE_GRACE_S
+from exporter.archive.writer_thread import RESTORE_GRACE_S
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import make_url
 from structlog.testing import capture_logs
 
-from exporter.account.call_steps import CallStep
+from exporter.account.recorded_steps import CallStep
 from exporter.account.records import Batch, CallRecord, Checkpoint
 from exporter.aircall.models import Call, CallDetails
-from exporter.archive.purge import MAX_CLOCK_DIFFERENCE_S, agreed_time
+from exporter.archive.retention import MAX_CLOCK_DIFFERENCE_S, agreed_time
 from exporter.archive.store import Archive
 from exporter.config.settings import Storage
 from exporter.durations import Duration

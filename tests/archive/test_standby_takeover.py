@@ -16,7 +16,7 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.leader_election import LOCK
 from exporter.archive.standby import CHECK_INTERVAL_S, LOADABLE_CHECK_INTERVAL_S, REJOIN_GRACE_S, TAKEN
 from exporter.archive.store import Archive
-from exporter.archive.writer import HEARTBEAT_INTERVAL_S, MAX_RETRY_S, ArchiveWriter, WriterCallbacks
+from exporter.archive.writer_thread import HEARTBEAT_INTERVAL_S, MAX_RETRY_S, ArchiveWriter, WriterCallbacks
 from exporter.config.settings import Settings
 from harness.postgres import Postgres, end_sessions
 from harness.simulated_time import SimulatedTime

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
-from exporter.account.call_steps import CallStep
+from exporter.account.recorded_steps import CallStep
 from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, SaveResult
 from exporter.account.times_in_state import TimeInState
 from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive.database import ArchiveError, UnstorableError
-from exporter.archive.saver import Saver
+from exporter.archive.rejected_items import Saver
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres

@@ -18,13 +18,13 @@ from unittest import mock
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.request_budget import RequestBudget
 from exporter.cli.api_runner import ApiRunner
 from exporter.cli.main import main
 from exporter.config.settings import Aircall
-from exporter.polling.availability import switch
 from exporter.polling.fetchers import UserApi
+from exporter.polling.switch_availability import switch
 from exporter.simulator.faults import Fault, answer
 from exporter.simulator.models import SimulatedUser
 from exporter.simulator.server import SimulatedAircall

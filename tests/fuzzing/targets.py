@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 from exporter.account.records import CallRecord
 from exporter.aircall import endpoints
 from exporter.aircall.call_decoding import decode_calls
+from exporter.aircall.data_limits import MAX_LINK_LENGTH
 from exporter.aircall.decoding import InvalidResponseError, decode_page
 from exporter.aircall.endpoints import Request, Response, paginate
 from exporter.aircall.events import Delivery
 from exporter.aircall.headers import read_headers
-from exporter.aircall.limits import MAX_LINK_LENGTH
 from exporter.aircall.models import CallWithDetails, Team
 from exporter.api.query import read_query
 from exporter.archive.caller_privacy import Callers

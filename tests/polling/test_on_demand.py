@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.polling import call_fetchers
-from exporter.polling.availability import switch_and_refresh
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import (
     AVAILABILITY_CHANGES,
@@ -19,13 +18,11 @@ from exporter.polling.schedule import (
     ENDED_CALLS,
     LIVE,
     ON_DEMAND,
-    ON_DEMAND_BURST,
     ON_DEMAND_REQUESTS,
-    ON_DEMAND_SHARE,
-    ON_DEMAND_SHARE_OF_LIVE,
-    Turns,
 )
+from exporter.polling.switch_availability import switch_and_refresh
 from exporter.polling.tasks import ASIDE, BACKGROUND
+from exporter.polling.turns import ON_DEMAND_BURST, ON_DEMAND_SHARE, ON_DEMAND_SHARE_OF_LIVE, Turns
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.running import eventually, running

@@ -21,7 +21,6 @@ from exporter.polling.schedule import (
     SHARE_FOR_SUBSTATUSES,
     SUBSTATUSES,
     SYNC_TOLERANCE,
-    Turns,
     event_covered,
     intervals,
     min_rate,
@@ -30,6 +29,7 @@ from exporter.polling.schedule import (
     spare_share,
     targets,
 )
+from exporter.polling.turns import Turns
 
 TARGETS = {
     "calls": 10,

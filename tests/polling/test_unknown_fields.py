@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.aircall.limits import MAX_TEXT_LENGTH, MAX_WORDS
+from exporter.aircall.data_limits import MAX_TEXT_LENGTH, MAX_WORDS
 from exporter.polling.unknown_fields import INTERVAL_S
 from exporter.simulator.faults import Fault, edited
 from exporter.simulator.simulation import SimulatedAccount

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.account.call_steps import CallStep
+from exporter.account.recorded_steps import CallStep
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Ref
 from exporter.archive.store import Archive

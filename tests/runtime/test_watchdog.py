@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from exporter.aircall.client import Client
-from exporter.archive import writer
+from exporter.archive import writer_thread
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
@@ -28,7 +28,7 @@ def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Report a thread that hangs after a second instead of minutes."""
     monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(service, "HANG_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(writer, "HANG_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(writer_thread, "HANG_TIMEOUT_S", 1.0)
 
 
 @pytest.fixture

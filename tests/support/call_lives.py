@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from msgspec import structs
 
-from exporter.account.webhook_events import EventProcessor
+from exporter.account.event_processor import EventProcessor
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref
 from exporter.config.settings import Webhook

@@ -19,8 +19,8 @@ from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.main import main
-from exporter.web.api_access import USER
 from exporter.web.listeners import bind
+from exporter.web.require_authentication import USER
 from exporter.web.server import WebServer
 
 Texts = Iterable[tuple[str, str]]

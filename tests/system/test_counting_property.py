@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, inspect
 from exporter.account.records import Counting
 from exporter.aircall.events import Event
 from exporter.archive import metadata_table
-from exporter.archive.writer import WriterCallbacks
+from exporter.archive.writer_thread import WriterCallbacks
 from exporter.durations import Duration
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount

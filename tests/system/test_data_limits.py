@@ -15,7 +15,7 @@ from exporter.account import ledger
 from exporter.account.account import Account
 from exporter.account.reference_data import ReferenceData
 from exporter.account.removal_detector import Listed
-from exporter.aircall import endpoints, limits
+from exporter.aircall import data_limits, endpoints
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import InvalidResponseError, decode_page
 from exporter.aircall.endpoints import Response, TooManyObjectsError, paginate
@@ -104,7 +104,7 @@ def test_query_of_tiny_pages_without_end_is_given_up() -> None:
     def page(_: Any) -> Page[Team]:
         return Page((), 1, frozenset({next(ids)}), f"?page={next(ids)}")
 
-    assert drive(paginate(endpoints.teams(), lambda *_: None), page, 3000) <= limits.MAX_PAGES
+    assert drive(paginate(endpoints.teams(), lambda *_: None), page, 3000) <= data_limits.MAX_PAGES
 
 
 def test_calls_without_end_stop_at_the_limit_of_a_query() -> None:
@@ -144,9 +144,9 @@ def test_calls_in_memory_beyond_the_limit_are_refused(monkeypatch: pytest.Monkey
 def test_list_page_of_too_many_items_is_cut() -> None:
     body = b'{"users": [%s]}' % b",".join(b'{"id": %d}' % id_ for id_ in range(5000))
     page = decode_page(body, "users", User)
-    assert (len(page.items), page.exceeded) == (limits.MAX_PAGE_ITEMS, Counter(page_items=1))
+    assert (len(page.items), page.exceeded) == (data_limits.MAX_PAGE_ITEMS, Counter(page_items=1))
     calls = decode_calls(body.replace(b"users", b"calls"))
-    assert (calls.malformed, calls.exceeded) == (limits.MAX_PAGE_ITEMS, Counter(page_items=1))
+    assert (calls.malformed, calls.exceeded) == (data_limits.MAX_PAGE_ITEMS, Counter(page_items=1))
 
 
 def test_next_page_link_that_is_too_long_is_an_invalid_response() -> None:
@@ -235,5 +235,5 @@ def test_calls_of_the_day_beyond_the_limit_leave_out_the_day(
 
 
 def test_limit_exceeded_at_the_start_is_0_for_every_limit(world: Polled) -> None:
-    assert world.scrape().labels(EXCEEDED, "limit") == set(limits.LIMITS)
+    assert world.scrape().labels(EXCEEDED, "limit") == set(data_limits.LIMITS)
     assert world.scrape().sum(EXCEEDED) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.account.call_steps import STEPS
+from exporter.account.recorded_steps import STEPS
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.store import Archive
 from exporter.cli.exit_codes import ExitCode

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from exporter.account import id_limits
 from exporter.account.account import Account
 from exporter.account.counter_totals import team_increments
+from exporter.account.event_processor import EventProcessor
 from exporter.account.records import Batch, CallRecord, CountedCall, Counting
-from exporter.account.webhook_events import EventProcessor
+from exporter.aircall.data_limits import LIMITS
 from exporter.aircall.events import EVENTS, OTHER_EVENTS, Delivery, Event
-from exporter.aircall.limits import LIMITS
 from exporter.aircall.models import Call, CallDetails
 from exporter.archive.store import Archive
 from exporter.config.settings import Settings
@@ -91,7 +91,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             "MAX_PAIRS": PAIRS,
         },
         "exporter.account.reference_data": {"MAX_OBJECTS": OBJECTS, "MAX_ASSIGNMENTS": ASSIGNED},
-        "exporter.aircall.limits": {"MAX_WORDS": WORDS},
+        "exporter.aircall.data_limits": {"MAX_WORDS": WORDS},
     }.items():
         for name, most in limits.items():
             monkeypatch.setattr(f"{module}.{name}", most)

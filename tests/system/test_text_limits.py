@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.account.reference_data import ReferenceData
-from exporter.aircall import limits
+from exporter.aircall import data_limits
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import decode_page
 from exporter.aircall.models import User
@@ -31,7 +31,7 @@ LONG = "x" * 100_000
 @pytest.mark.parametrize("field", ["name", "time_zone", "language"])
 def test_user_text_that_is_too_long_is_cut(field: str) -> None:
     page = decode_page(b'{"users": [{"id": 1, "%s": "%s"}]}' % (field.encode(), LONG.encode()), "users", User)
-    assert len(getattr(page.items[0], field)) == limits.MAX_TEXT_LENGTH
+    assert len(getattr(page.items[0], field)) == data_limits.MAX_TEXT_LENGTH
     assert page.exceeded == Counter(text_length=1)
 
 
@@ -81,7 +81,7 @@ def test_missed_call_reasons_without_end_become_other() -> None:
         world.live(60)
         scrape = world.scrape()
         for family in ("aircall_missed_calls_total", "aircall_number_period_missed_calls"):
-            assert len(scrape.labels(family, "reason")) <= limits.MAX_WORDS + 10
+            assert len(scrape.labels(family, "reason")) <= data_limits.MAX_WORDS + 10
         assert scrape.sum("aircall_missed_calls_total") == reasons
         assert scrape.number("aircall_missed_calls_total", number_id=number, reason="other") >= 100
         assert scrape.number(EXCEEDED, limit="missed_call_reasons") >= 100
@@ -101,7 +101,7 @@ def test_missed_call_reasons_after_a_restart_stay_apart(tmp_path: Any) -> None:
 
     with polled(account, served={"rate_limit": 6000}, archive=Archive(database)) as world:
         world.live_until_complete()
-        for position in range(limits.MAX_WORDS + 5):
+        for position in range(data_limits.MAX_WORDS + 5):
             call = account.ring_in(number, "+33 1", at=world.time.now)
             account.miss(call.id, f"reason {position}")
         before = missed(world, "reason 3").all("aircall_missed_calls_total", number_id=number)
@@ -117,8 +117,8 @@ def test_substatuses_and_availabilities_without_end_become_other() -> None:
     for user in range(1, 1000):
         lists.apply_availability(user, f"word {user}", 0.0)
         lists.apply_substatus(user, f"reason {user}", 0.0)
-    assert len(lists.presence.unknown_states) <= limits.MAX_WORDS + 1
+    assert len(lists.presence.unknown_states) <= data_limits.MAX_WORDS + 1
     substatuses = {presence.substatus for presence in lists.presence.users.values()}
-    assert substatuses == {*(f"reason_{user}" for user in range(1, limits.MAX_WORDS + 1)), "other"}
+    assert substatuses == {*(f"reason_{user}" for user in range(1, data_limits.MAX_WORDS + 1)), "other"}
     assert lists.limits["substatuses"] > 900
     assert lists.limits["availability_words"] > 900

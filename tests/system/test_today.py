@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from exporter.account.missed_reasons import MISSED_REASONS
+from exporter.account.missed_calls import MISSED_REASONS
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh, Today
 from exporter.durations import Duration
@@ -107,7 +107,7 @@ def test_today_with_another_begin_after_a_reload_counts_from_there() -> None:
 def test_today_after_a_restart_has_as_few_missed_reasons_as_before(
     database: str, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.aircall.limits.MAX_WORDS", 3)
+    monkeypatch.setattr("exporter.aircall.data_limits.MAX_WORDS", 3)
     rarely = Refresh(calls=Duration(600), availabilities=Duration(600))
     number = next(iter(account.numbers))
     for position in range(20):

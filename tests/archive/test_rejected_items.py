@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.account.call_steps import CallStep
+from exporter.account.recorded_steps import CallStep
 from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, CountStage
 from exporter.account.times_in_state import TimeInState
 from exporter.aircall.models import Call, CallDetails

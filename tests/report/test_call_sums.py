@@ -5,7 +5,7 @@ import pytest
 from exporter.account.kpi_rules import ServiceRule
 from exporter.aircall.models import Call, Ref
 from exporter.archive.reported_calls import ReportedCall
-from exporter.report.figures import Sums, TooManyGroupsError, add_up
+from exporter.report.call_sums import Sums, TooManyGroupsError, add_up
 
 RULE = ServiceRule(within=20, ignore_abandoned_within=5, ignore_reasons=frozenset({"out_of_opening_hours"}))
 BEGIN = 1_780_000_000

@@ -21,7 +21,7 @@ from exporter.account.records import (
 from exporter.account.times_in_state import MAX_UNSAVED
 from exporter.archive.database import ArchiveError, LostLeadershipError, ReplacedError, kind_of_failure
 from exporter.archive.maintenance import Maintenance
-from exporter.archive.saver import Saver
+from exporter.archive.rejected_items import Saver
 from exporter.archive.standby import CHECK_INTERVAL_S, Standby
 from exporter.archive.status import ArchiveStatus
 from exporter.archive.store import Archive

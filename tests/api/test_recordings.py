@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from exporter.api.assets import is_web_address
+from exporter.api.recordings import is_web_address
 from exporter.runtime import client_requests
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.models import SimulatedCall

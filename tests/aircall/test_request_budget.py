@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.budget import DEFAULT_BACKOFF_S, LIMIT_OVERLAP_S, LIMIT_VALID_S, RequestBudget
 from exporter.aircall.headers import Headers, read_headers
+from exporter.aircall.request_budget import DEFAULT_BACKOFF_S, LIMIT_OVERLAP_S, LIMIT_VALID_S, RequestBudget
 
 NOW = 1_780_000_000.0
 

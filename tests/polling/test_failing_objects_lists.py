@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.account.failing_objects import SetAside
 from exporter.account.reference_data import ReferenceData
 from exporter.account.removal_detector import CONFIRMATION_S
-from exporter.account.set_aside import SetAside
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.aircall import client as client_module
-from exporter.aircall.failures import CA_VARIABLES, address
+from exporter.aircall import http_session
+from exporter.aircall.failure_messages import CA_VARIABLES, address
 from harness.raw_server import RawServer, Serve, answering, raw_server, silence
 from tests.support.authority import Authority
 from tests.support.request_errors import closed_port, context, failure, send
@@ -117,7 +117,7 @@ def test_error_invalid_host_name_names_it(monkeypatch: pytest.MonkeyPatch, name:
 
 
 def test_error_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(http_session, "REQUEST_TIMEOUT_S", 1.0)
     with raw_server(silence) as server:
         assert failure(server.url) == f"no complete answer from 127.0.0.1:{server.port} within 1s"
 

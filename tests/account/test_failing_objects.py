@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.account.failing_objects import MAX_RETRY_S, MIN_RETRY_S, SetAside
 from exporter.account.records import TimeRange
-from exporter.account.set_aside import MAX_RETRY_S, MIN_RETRY_S, SetAside
 
 NOW = 1_780_000_000.0
 

@@ -11,8 +11,8 @@ from msgspec import structs
 from exporter.account.account import Account
 from exporter.account.call_versions import latest_version
 from exporter.account.current_board import current_board
+from exporter.account.event_processor import EventProcessor
 from exporter.account.event_stats import EventStats
-from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event, UserEventData
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
 from tests.support.account_changes import (

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import Response
 
 from exporter.account.coverage import RECHECK_AGES_S
-from exporter.aircall.client import REQUEST_TIMEOUT_S
+from exporter.aircall.http_session import REQUEST_TIMEOUT_S
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator import faults

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from cachetools import LRUCache
 
 from exporter.aircall.call_times import is_during
+from exporter.aircall.data_limits import Limit
 from exporter.aircall.events import Event
-from exporter.aircall.limits import Limit
 from exporter.aircall.menus import MenuStep
 from exporter.aircall.models import CallWithDetails
 

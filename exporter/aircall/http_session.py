@@ -7,9 +7,14 @@ from urllib.parse import urlsplit
 import requests
 
 from exporter.addresses import is_loopback
-from exporter.aircall.failures import CA_VARIABLES
+from exporter.aircall.failure_messages import CA_VARIABLES
 from exporter.aircall.transport import Transport
 from exporter.version import VERSION
+
+CONNECT_TIMEOUT_S = 5.0
+"""Seconds for connecting to one address."""
+REQUEST_TIMEOUT_S = 10.0
+"""Seconds for a whole request, with name lookup, proxy, TLS, headers and body."""
 
 
 class _Session(requests.Session):

@@ -12,8 +12,8 @@ import yaml
 from exporter.cli import flags, main
 from exporter.cli.exit_codes import ExitCode
 from exporter.config.loader import load
+from exporter.config.safe_values import may_be_secret, shown_file, shown_value
 from exporter.config.settings import Settings
-from exporter.config.shown import may_be_secret, shown_file, shown_value
 from exporter.config.yaml_file import ConfigError
 from exporter.web.config import WebConfig, load_web_config
 from exporter.web.listeners import AddressError, bind

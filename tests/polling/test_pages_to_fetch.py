@@ -2,7 +2,7 @@
 
 from exporter.account.call_store import LATE_ARRIVAL_S, CallStore
 from exporter.polling.ended_calls import HasHungUp, outside_next_poll, possibly_ended
-from exporter.polling.next_poll import POLL_OVERLAP_S, CallsToFetch, next_poll
+from exporter.polling.pages_to_fetch import POLL_OVERLAP_S, CallsToFetch, next_poll
 from tests.support.stored_calls import (
     BUSY,
     NOW,

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from exporter.account import call_steps
-from exporter.account.call_steps import CallStep, CallSteps
+from exporter.account import recorded_steps
+from exporter.account.recorded_steps import CallStep, CallSteps
 from exporter.aircall.call_times import MAX_CALL_S
+from exporter.aircall.data_limits import Limit
 from exporter.aircall.events import Event, UserEventData
-from exporter.aircall.limits import Limit
 from exporter.aircall.menus import MenuStep
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref
 
@@ -55,7 +55,7 @@ def test_steps_for_which_the_archive_had_no_room_are_taken_again_before_later_on
 def test_steps_beyond_the_limit_are_lost_and_counted(
     steps: CallSteps, exceeded: Counter[Limit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_steps, "MAX_UNSAVED", 2)
+    monkeypatch.setattr(recorded_steps, "MAX_UNSAVED", 2)
     for after in range(5):
         steps.record(event("call.hold", after))
     assert len(steps.take(START)) == 2
@@ -87,7 +87,7 @@ def test_wrap_up_belongs_to_the_last_call_of_the_user_in_any_order(
     for position in order:
         steps.record(events[position])
     assert [step.name for step in steps.take(START + 60)] == ["answered"]
-    assert set(steps.take(START + 70 + call_steps.WRAP_UP_DELAY_S)) == {
+    assert set(steps.take(START + 70 + recorded_steps.WRAP_UP_DELAY_S)) == {
         CallStep(1, START + 10, "wrap_up", 7),
         CallStep(1, START + 25, "wrapped_up", 7),
     }

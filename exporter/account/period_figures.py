@@ -1,11 +1,10 @@
 """The figures of a user, team or number in one period, from the sums over their calls."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 from exporter.account.board import CallCounts, GroupFigures, UserFigures, breaches_sla
 from exporter.account.kpi_rules import KpiRules
-from exporter.account.missed_reasons import MISSED_REASONS
+from exporter.account.missed_calls import missed_on, reasons_on
 from exporter.account.period import Period, Tally
 from exporter.account.roster import Roster
 
@@ -46,23 +45,6 @@ def group_figures(
         sla_breached=breaches_sla(tally.average_answer, rules.sla),
         inbound=None if numbers is None else period.inbound(tally, numbers, rules.service),
     )
-
-
-def missed_on(period: Period, number_ids: Iterable[int]) -> int:
-    """Return the missed calls on these numbers.
-
-    Tutorial, "User Activity Summary": a missed call counts for every user assigned to its number.
-    """
-    tallies = period.numbers
-    return sum(tallies[number].inbound_missed for number in number_ids if number in tallies)
-
-
-def reasons_on(period: Period, number_ids: Iterable[int]) -> dict[str, int]:
-    """Return the missed calls on these numbers by reason, with 0 for reasons in `MISSED_REASONS`."""
-    reasons = Counter(dict.fromkeys(MISSED_REASONS, 0))
-    for number_id in number_ids:
-        reasons.update(period.reasons.get(number_id, {}))
-    return reasons
 
 
 def call_counts(tally: Tally, missed: int | None) -> CallCounts:

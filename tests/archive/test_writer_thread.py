@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, select
 
 from exporter.account.records import Batch, CallRecord, QueueFullError, SaveResult
 from exporter.aircall.models import Call, CallDetails
-from exporter.archive import schema, writer
+from exporter.archive import schema, writer_thread
 from exporter.archive.status import ArchiveStatus
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
@@ -45,7 +45,7 @@ def assert_nothing_is_lost(world: Polled, database: str) -> None:
 def test_writer_during_an_outage_keeps_a_limited_number_of_calls(
     account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available_at_start: bool
 ) -> None:
-    monkeypatch.setattr(writer, "MAX_PENDING_CALLS", 100)
+    monkeypatch.setattr(writer_thread, "MAX_PENDING_CALLS", 100)
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     archive = UnavailableArchive(database)
     archive.unavailable = not available_at_start
