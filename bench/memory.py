@@ -72,7 +72,7 @@ def until_read(exporter: Process, calls: int) -> float:
         scrape = Scrape.at(exporter.url)
         shown = scrape.sum("aircall_number_period_calls", period="today")
         whole = scrape.value("aircall_dataset_age_seconds", dataset="assignments") is not None
-        if whole and shown > 0.95 * calls:
+        if whole and shown > 0.9 * calls:
             return shown
         time.sleep(2)
 

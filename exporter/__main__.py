@@ -19,12 +19,21 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _exit_at_once)
+    _import_structlog()
     from exporter.cli.main import main as run_command  # noqa: PLC0415 (takes long)
 
     code = run_command()
     if code > 128:
         os._exit(code)  # an interrupted command may have left threads that never end
     return code
+
+
+def _import_structlog() -> None:
+    """Import structlog without rich, which it would import for tracebacks in colour and which needs 4 MB."""
+    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails
+    import structlog  # noqa: F401, PLC0415 (see above)
+
+    del sys.modules["rich"]
 
 
 def _exit_at_once(number: int, _: FrameType | None) -> None:

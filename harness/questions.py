@@ -12,7 +12,7 @@ from unittest import mock
 
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.store import Archive
-from exporter.cli import main, output
+from exporter.cli import main, rich_output
 from exporter.config.settings import Storage
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
@@ -64,7 +64,7 @@ def answer(directory: Path, asked: str) -> tuple[int, str]:
     with (
         redirect_stdout(printed),
         redirect_stderr(printed),
-        mock.patch.object(output, "FILE_WIDTH", WIDTH),
+        mock.patch.object(rich_output, "FILE_WIDTH", WIDTH),
     ):
         code = int(main.main([f"--storage.path={directory}", *shlex.split(asked)]))
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]

@@ -9,13 +9,12 @@ import argparse
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import subtract
@@ -43,6 +42,9 @@ from exporter.logs import configure_logs
 from exporter.polling.poller import Poller
 from exporter.polling.tasks import MANUAL_BACKFILL
 from exporter.text import truncate
+
+if TYPE_CHECKING:
+    from exporter.cli.rich_output import ProgressBar
 
 PROGRESS_INTERVAL_S = 1.0
 """Seconds between two checks of the running exporter's progress."""
@@ -82,7 +84,9 @@ def _backfill(arguments: argparse.Namespace, settings: Settings, archive: Archiv
         return _length(subtract(retained, progress.covered if progress else ()))
 
     archive.load()
-    with _bar(span) as bar:
+    from exporter.cli.rich_output import progress_bar  # noqa: PLC0415 (takes memory)
+
+    with progress_bar(span) as bar:
         try:
             while left():
                 if has_running_exporter(archive):
@@ -139,7 +143,7 @@ def _length(spans: tuple[TimeRange, ...]) -> int:
     return sum(last - first + 1 for first, last in spans)
 
 
-def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "_Bar") -> None:
+def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "ProgressBar") -> None:
     """Request the range from the running exporter, and wait until it is fetched or the exporter stops."""
     bar.print("an exporter runs on this archive and fetches the calls, as its budget allows")
     begun, first = time.monotonic(), left()
@@ -154,7 +158,7 @@ def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "_Ba
         archive.set_manual_backfills(tuple(each for each in archive.manual_backfills() if each != span))
 
 
-def _fetch(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -> str | None:
+def _fetch(archive: Archive, settings: Settings, span: TimeRange, bar: "ProgressBar") -> str | None:
     """Fetch until nothing is left or an exporter has started. Return the problem if that fails."""
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
@@ -199,39 +203,3 @@ def _in_the_future(seconds: float) -> str:
 
 def _sleep_until(at: float, clock: Clock) -> None:
     time.sleep(max(0.0, at - clock()))
-
-
-class _Bar:
-    """Show progress: a bar on a terminal, otherwise a line per tenth."""
-
-    def __init__(self, console: Console, progress: Progress, span: TimeRange) -> None:
-        self._console, self._progress = console, progress
-        self._total = span[1] - span[0] + 1
-        self._tenths = -1
-        days = " to ".join(f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M}" for at in span)
-        self._task = progress.add_task(days, total=self._total, left="")
-
-    def show(self, left: int, seconds: float | None) -> None:
-        """Show that `left` seconds are missing, which takes about `seconds`, None if that is unknown."""
-        done, rest = self._total - left, "" if seconds is None else f"about {Duration(round(seconds))} left"
-        self._progress.update(self._task, completed=done, left=rest)
-        tenths = 10 * done // self._total
-        if not self._console.is_terminal and tenths > self._tenths:
-            self._tenths = tenths
-            self._console.print(f"{10 * tenths} % fetched" + (f", {rest}" if left and rest else ""))
-
-    def print(self, message: str) -> None:
-        self._console.print(f"aircall-exporter: backfill: {message}", soft_wrap=True)
-
-
-@contextmanager
-def _bar(span: TimeRange) -> Iterator[_Bar]:
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield _Bar(console, progress, span)

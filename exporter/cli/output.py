@@ -8,15 +8,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from rich.table import Table
-from rich.text import Text
 
-from exporter.cli.streams import Output, encodes
+from exporter.cli.streams import encodes
 
 BOM = "\ufeff"
-
-FILE_WIDTH = 400
-"""Width, in characters, of a table that goes to a file or another command."""
 
 
 class Column(NamedTuple):
@@ -31,19 +26,9 @@ class Column(NamedTuple):
 
 def as_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Print a table for people, as wide as the terminal."""
-    console = Output()
-    if not console.is_terminal:
-        console.width = FILE_WIDTH  # the reader of a pipe wraps lines
-    shown = [position for position, each in enumerate(columns) if each.from_width <= console.width]
-    table = Table(box=None, pad_edge=False)
-    for position in shown:
-        column = columns[position]
-        is_whole = column.fit == "whole"
-        title = column.title.replace(" ", "\n") if is_whole else column.title
-        table.add_column(title, no_wrap=is_whole, overflow="fold", vertical="bottom")
-    for row in rows:
-        table.add_row(*(_cell(row[position], columns[position]) for position in shown))
-    console.print(table)
+    from exporter.cli.rich_output import print_table  # noqa: PLC0415 (takes memory)
+
+    print_table(columns, rows)
 
 
 def as_json(rows: Iterable[Mapping[str, object]]) -> None:
@@ -106,17 +91,7 @@ def _json(row: Mapping[str, object]) -> str:
     return text if encodes(text) else json.dumps(json.loads(text), separators=(",", ":"))
 
 
-def _cell(text: str, column: Column) -> Text:
-    cut = column.fit == "cut"
-    return Text(_printable(text), no_wrap=cut or None, overflow="ellipsis" if cut else None)
-
-
 def _harmless(value: object) -> object:
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}" if not value[1:].replace(" ", "").isdecimal() else value
     return value
-
-
-def _printable(text: str) -> str:
-    """Replace control characters, which could control the terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)

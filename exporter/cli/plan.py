@@ -5,13 +5,11 @@ import math
 from collections.abc import Iterator
 
 from msgspec.structs import replace
-from rich.table import Table
 
 from exporter.aircall.request_budget import DEFAULT_LIMIT, MIN_BUDGET
 from exporter.cli import argtypes
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers, add_command, add_config_flag
-from exporter.cli.streams import Output
 from exporter.config.loader import load
 from exporter.config.settings import SIMULATED_CREDENTIAL, Settings
 from exporter.polling.company import Company
@@ -69,6 +67,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _show(planned: Plan, settings: Settings) -> None:
+    from exporter.cli.rich_output import Output, new_table  # noqa: PLC0415 (takes memory)
+
     console, company = Output(highlight=False), planned.company
     share = settings.aircall.budget_share
     console.print(
@@ -77,7 +77,7 @@ def _show(planned: Plan, settings: Settings) -> None:
         f" {planned.limit:g} requests a minute, {share:g} of them ours\n",
         soft_wrap=True,
     )
-    table = Table(box=None, pad_edge=False)
+    table = new_table()
     for column in ("", "requests/min", "every", "asked for", "age on average", "at most"):
         table.add_column(column, justify="right" if column else "left")
     for name in (*LIVE, *(name for name in planned.readings if name not in LIVE)):

@@ -5,8 +5,6 @@ import os
 import sys
 from contextlib import suppress
 
-from rich.console import Console
-
 from exporter.cli.exit_codes import ExitCode
 
 _MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
@@ -57,11 +55,3 @@ def encodes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Output(Console):
-    """Standard output for tables. If its reader has gone, it raises BrokenPipeError as `print` does."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise BrokenPipeError, where rich would exit with a status of its own."""
-        raise BrokenPipeError

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from exporter.cli import output
+from exporter.cli import rich_output
 from exporter.cli.formats import FORMATS, SEPARATORS
-from exporter.cli.streams import Output
+from exporter.cli.rich_output import Output
 from tests.support.filled_archive import SINCE, UNTIL, Kept
 from tests.support.search_ways import command
 
@@ -88,7 +88,7 @@ def test_table_of_calls_fits_the_terminal_and_uses_its_width(
     kept_archive: Kept, monkeypatch: pytest.MonkeyPatch, width: int, shown: str
 ) -> None:
     terminal = partial(Output, force_terminal=True, color_system=None, width=width)
-    monkeypatch.setattr(output, "Output", terminal)
+    monkeypatch.setattr(rich_output, "Output", terminal)
     printed = re.sub("\x1b\\[[0-9]*m", "", command(kept_archive.url, *DAY).out)
     header, *lines = printed.splitlines()[:31]
     assert header.split() == shown.split()

@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +54,17 @@ def test_main_with_version_or_help_prints_it() -> None:
     ):
         assert flag in usage
     assert "--calls-per-hour" in run("demo", "--help").stdout
+
+
+def test_main_imports_rich_only_for_tables() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "exporter"]
+    without, table = (
+        subprocess.run([*command, *rest], capture_output=True, text=True, check=True, timeout=60).stderr
+        for rest in (["--version"], ["plan", "--users=5"])
+    )
+    assert "structlog.dev" in without
+    assert "rich.console" not in without
+    assert "rich.console" in table
 
 
 @pytest.mark.parametrize(
