@@ -14,6 +14,9 @@ from exporter.aircall.models import Page, Ref
 MAX_NUMBER_LENGTH = 400
 """Maximum number of digits of an integer."""
 
+MAX_TOTAL = 10**12
+"""A `meta.total` as large as this, or larger, is ignored: no list has as many objects."""
+
 T = TypeVar("T")
 
 
@@ -68,10 +71,10 @@ def decode_list(body: bytes, key: str) -> ListAnswer:
 
 
 def _total(total: Any) -> int | None:
-    """Return a number, which may be a text, or None."""
+    """Return a number of objects, which may be a text, or None if it is not one that a list can have."""
     if isinstance(total, str) and total.isascii() and total.isdigit() and len(total) < MAX_NUMBER_LENGTH:
-        return int(total)
-    return total if type(total) is int else None
+        total = int(total)
+    return total if type(total) is int and 0 <= total < MAX_TOTAL else None
 
 
 def decode_ids(raws: Sequence[msgspec.Raw]) -> frozenset[int]:

@@ -199,3 +199,23 @@ def test_decode_number_with_any_status_is_open_closed_or_unknown(
 ) -> None:
     read = decode_page(page({"id": 1, "name": "French Office", **sent}, key="numbers"), "numbers", Number)
     assert [number.is_open for number in read.items] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("total", "read"),
+    [
+        (7, 7),
+        ("7", 7),
+        (0, 0),
+        (-1, None),
+        (10**30, None),
+        (10**350, None),
+        ("9" * 350, None),
+        (1.5, None),
+        (True, None),
+        ([], None),
+    ],
+)
+def test_decode_page_total_that_no_list_can_have_is_ignored(total: object, read: int | None) -> None:
+    body = json.dumps({"meta": {"total": total}, "calls": []}).encode()
+    assert decode_page(body, "calls", Call).total == read
