@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         settings = load(str(checked))
         with api_runner(settings.aircall, shared=False) as runner:
             found = runner.run(fetch_directory(UserApi()))
-        os.link(checked, file)
+        _publish(checked, file, text)
     except FileExistsError:
         raise UsageError(f"{file}: found a file that has just been written, expected a new name") from None
     except ConfigError as error:
@@ -77,11 +77,27 @@ def _credential_variables() -> tuple[str, ...]:
     return (*names, *(f"{name}_FILE" for name in names))
 
 
+def _publish(checked: Path, file: Path, text: str) -> None:
+    """Give the checked file its name. Raises FileExistsError, and UsageError if it cannot be written."""
+    try:
+        os.link(checked, file)
+    except FileExistsError:
+        raise
+    except OSError:  # file systems such as FAT have no links
+        try:
+            _write(file, text)
+        except UsageError:
+            file.unlink(missing_ok=True)
+            raise
+
+
 def _write(file: Path, text: str) -> None:
-    """Write a new file that only its owner can read. Raises UsageError if that fails."""
+    """Write a new file that only its owner can read. Raises FileExistsError, and UsageError if it fails."""
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as written:
             written.write(text)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise UsageError(f"{file.parent}: cannot write there: {error.strerror}") from None

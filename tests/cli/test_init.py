@@ -1,5 +1,6 @@
 """Test the command `init` on a terminal, with the simulated account."""
 
+import errno
 import io
 import os
 import pty
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from exporter.cli import init, main
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.prompt import ask
 from exporter.config.loader import load
@@ -139,3 +141,26 @@ def test_init_without_a_terminal_or_with_a_credential_or_a_file_is_rejected(
     file.unlink()
     file.symlink_to("missing")
     assert "found a file, expected a new name" in run("init", str(file)).stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_init_on_a_file_system_without_links_writes_the_file(
+    aircall: SimulatedAircall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    answers = iter((aircall.api_id, aircall.api_token))
+    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(init, "ask", lambda *_, **__: next(answers))
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setenv("AIRCALL_BASE_URL", aircall.base_url)
+    file = tmp_path / "aircall.yml"
+    assert main.main(["init", str(file)]) == ExitCode.SUCCESS
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert load(str(file), {}).aircall.api_token == aircall.api_token
