@@ -51,7 +51,10 @@ def teams_of(directory: Directory, user_ids: Iterable[int], settings: Settings) 
         for label, members in (*teams, (SINGLE_USERS, single))
         if not settings.teams or label.name in settings.teams
     ]
-    groups = [(group_label(group.name), _members(directory, group) & users) for group in settings.groups]
+    groups = [
+        (group_label(group.name), _members(directory, group, assigned or {}) & users)
+        for group in settings.groups
+    ]
     return tuple(
         Team(
             label,
@@ -67,12 +70,13 @@ def group_label(name: str) -> NamedRef:
     return NamedRef(GROUP_PREFIX + name, name)
 
 
-def _members(directory: Directory, group: Group) -> frozenset[int]:
+def _members(
+    directory: Directory, group: Group, assigned: Mapping[int, frozenset[int]]
+) -> frozenset[int]:
     """Return all users of a group: those it names, and those of the teams and numbers that it names."""
     members = {user_id for user in group.users for user_id in directory.find("users", user)}
     for team in group.teams:
         members.update(*(directory.members[team_id] for team_id in directory.find("teams", team)))
     for number in group.numbers:
-        assigned = directory.assigned or {}
         members.update(*(assigned.get(number_id, ()) for number_id in directory.find("numbers", number)))
     return frozenset(members)

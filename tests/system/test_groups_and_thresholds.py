@@ -1,5 +1,6 @@
 """Groups of the configuration, and values that exceed a threshold."""
 
+import msgspec
 import pytest
 
 from exporter.account.unknown_names import unknown_names
@@ -39,6 +40,18 @@ def test_group_of_users_teams_or_numbers_is_exposed_like_a_team(account: Simulat
     assert scrape.value("aircall_team_period_calls", period="recent", **labels) == 1
     assert scrape.value("aircall_team_calls_total", **labels) == 1
     assert scrape.sum("aircall_team_users", team_id="group:By team") == len(team.user_ids)
+
+
+def test_group_of_numbers_has_no_members_once_assignments_are_switched_off(
+    account: SimulatedAccount,
+) -> None:
+    number = next(iter(account.numbers.values()))
+    with polled(account, groups=(Group("Desk", numbers=(number.name,)),)) as world:
+        world.live_until_complete()
+        assert world.scrape().sum("aircall_team_users", team_id="group:Desk") == len(number.user_ids)
+        changed = msgspec.structs.replace(world.settings, map_users_to_numbers=False)
+        world.poller.configure(changed, world.client)
+        assert world.scrape().sum("aircall_team_users", team_id="group:Desk") == 0
 
 
 def test_unknown_names_in_the_configuration_are_reported(account: SimulatedAccount) -> None:
