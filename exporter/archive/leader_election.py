@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, inspect, select, text
 
 from exporter.archive import metadata_table
-from exporter.archive.database import ArchiveError, LostLeadershipError
+from exporter.archive.database import ArchiveError, LostLeadershipError, answers_within
 from exporter.archive.schema import state as notes
 
 LOCK = (0x41697263, 1)
@@ -22,6 +22,9 @@ NOTICED = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp
 
 RELEASE_TIMEOUT_S = 3.0
 """Seconds in which PostgreSQL has to end a session and release its lock."""
+
+ANSWER_SECONDS = 5.0
+"""Seconds after which a connection counts as dead if the database does not say who leads."""
 
 NOTICED_IN_STATEMENT = "SET client_connection_check_interval = '10s'"
 """Make PostgreSQL 14 and later do the same during a statement, also if that waits for a lock."""
@@ -156,3 +159,10 @@ def verify_leader(connection: Connection, name: str) -> None:
 def is_led_by(connection: Connection, name: str) -> bool:
     """Return whether the exporter of this name was the last to lead."""
     return metadata_table.read(connection, _NAME, str) == name
+
+
+def is_led_now(engine: Engine, name: str) -> bool:
+    """Return the same, with a limit on the time of the answer. `engine` must open a new connection."""
+    with engine.connect() as connection, answers_within(connection, ANSWER_SECONDS):
+        connection.exec_driver_sql("SET LOCAL statement_timeout = '2s'")
+        return is_led_by(connection, name)

@@ -128,10 +128,10 @@ class Archive(ArchiveReader):
                 caller_key.require_key(connection, self._key_file)
 
     def leads(self) -> bool:
-        """Return whether no other exporter has led since this one. Uses a session of its own."""
-        with archive_errors(), read_transaction(self._search_engine) as connection:
-            connection.exec_driver_sql("SET LOCAL statement_timeout = '2s'")
-            return leader_election.is_led_by(connection, self._name)
+        """Return whether no other exporter has led since this one. Uses a new session, and never hangs."""
+        with archive_errors():
+            self._search_engine.dispose()  # its connections may be dead without a sign
+            return leader_election.is_led_now(self._search_engine, self._name)
 
     def release_leadership(self) -> None:
         """Record that no exporter leads, so that another can take over at once."""

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from exporter.account.records import Batch
-from exporter.archive import standby
+from exporter.archive import leader_election, standby
 from exporter.archive.database import ArchiveError, LostLeadershipError
 from exporter.archive.leader_election import LeaderState
 from exporter.archive.store import Archive
@@ -209,6 +210,40 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
         other.close()
     finally:
         continues.set()
+
+
+def test_leads_behind_a_proxy_whose_connections_stall_is_answered(url: str, tcp_proxy: Proxy) -> None:
+    archive, other = Archive(through(tcp_proxy, url), exclusive=True), Archive(url, exclusive=True)
+    assert archive.leader_state() is LeaderState.NEVER_HELD  # its connection is kept
+    archive.load()
+    tcp_proxy.stall()
+    end_sessions(url)
+    eventually(lambda: other.leader_state() is LeaderState.LOST)
+    other.load()
+    with ThreadPoolExecutor() as thread:
+        try:
+            assert thread.submit(archive.leads).result(10) is False
+        finally:
+            tcp_proxy.reset_clients()
+    archive.close()
+    other.close()
+
+
+def test_leads_without_an_answer_is_an_error(
+    url: str, tcp_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader_election, "ANSWER_SECONDS", 0.3)
+    archive = Archive(through(tcp_proxy, url), exclusive=True)
+    archive.load()
+    assert archive.leads()
+    tcp_proxy.stall_at = b"statement_timeout"
+    with ThreadPoolExecutor() as thread:
+        try:
+            with pytest.raises(ArchiveError):
+                thread.submit(archive.leads).result(10)
+        finally:
+            tcp_proxy.reset_clients()
+    archive.close()
 
 
 def test_leader_activity_after_a_takeover_differs(url: str) -> None:

@@ -24,7 +24,14 @@ class Proxy:
         """Bytes of a client that are not forwarded: the first time, its connection is reset instead."""
         self.pools = False
         """Whether clients are given a process id that is not the server's, as by a connection pooler."""
+        self.stall_at: bytes | None = None
+        """Bytes of a client that are not forwarded: its connection stays open, and forwards nothing more."""
+        self._stalled: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def stall(self) -> None:
+        """Keep all present connections open, and forward nothing more, not even the end of one."""
+        self._stalled |= {*self._clients, *self._servers}
 
     def reset_clients(self) -> int:
         """Reset all connections on the client's side; the server keeps its side. Returns how many."""
@@ -60,10 +67,14 @@ class Proxy:
                     self.reset_at = None
                     self.reset_clients()
                     return
+                if self.stall_at is not None and self.stall_at in data:
+                    self._stalled |= {source, sink}
+                if source in self._stalled:
+                    continue
                 if self.pools and source in self._servers:
                     data = re.sub(rb"K\0\0\0\x0c....", b"K\0\0\0\x0c\1\2\3\4", data, flags=re.DOTALL)
                 sink.sendall(data)
-        if source in self._clients or source in self._servers:  # it was closed by its own end
+        if source not in self._stalled and source in {*self._clients, *self._servers}:  # its own end closed it
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
 
