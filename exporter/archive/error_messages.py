@@ -41,6 +41,8 @@ _REMEDIES = {
     "SQLITE_IOERR": "check its disk and the log of the system",
     "25006": "the server is a replica, or default_transaction_read_only is on",
     "3F000": "set search_path for the exporter's role to the schema of the archive",
+    "57014": "narrow the time range, if there is one; if another session has a lock on the archive's tables,"
+    " pg_stat_activity shows it",
     LOCK_TIMEOUT: "another session has a lock on the archive's tables or rows; pg_stat_activity shows it,"
     " mostly in the state `idle in transaction`",
 }
