@@ -70,9 +70,7 @@ def group_label(name: str) -> NamedRef:
     return NamedRef(GROUP_PREFIX + name, name)
 
 
-def _members(
-    directory: Directory, group: Group, assigned: Mapping[int, frozenset[int]]
-) -> frozenset[int]:
+def _members(directory: Directory, group: Group, assigned: Mapping[int, frozenset[int]]) -> frozenset[int]:
     """Return all users of a group: those it names, and those of the teams and numbers that it names."""
     members = {user_id for user in group.users for user_id in directory.find("users", user)}
     for team in group.teams:

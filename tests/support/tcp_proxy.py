@@ -74,7 +74,7 @@ class Proxy:
                 if self.pools and source in self._servers:
                     data = re.sub(rb"K\0\0\0\x0c....", b"K\0\0\0\x0c\1\2\3\4", data, flags=re.DOTALL)
                 sink.sendall(data)
-        if source not in self._stalled and source in {*self._clients, *self._servers}:  # its own end closed it
+        if source not in self._stalled and source in {*self._clients, *self._servers}:  # its end closed it
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
 
