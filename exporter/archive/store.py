@@ -130,7 +130,7 @@ class Archive(ArchiveReader):
     def leads(self) -> bool:
         """Return whether no other exporter has led since this one. Uses a new session, and never hangs."""
         with archive_errors():
-            self._search_engine.dispose()  # its connections may be dead without a sign
+            self._search_engine.dispose()  # its connections may be dead unnoticed
             return leader_election.is_led_now(self._search_engine, self._name)
 
     def release_leadership(self) -> None:
