@@ -76,6 +76,10 @@ def sqlite_url(directory: str, create: bool = True) -> str:
     Raises:
         ArchiveError: The directory cannot be created or, without `create`, has no archive.
     """
+    try:
+        directory.encode()
+    except UnicodeEncodeError:
+        raise ArchiveError(f"{directory}: is not UTF-8, expected a directory whose name is") from None
     if not create and not (Path(directory) / "archive.sqlite").exists():
         raise ArchiveError(f"{directory}: has no call archive; name the exporter's --storage.path")
     try:

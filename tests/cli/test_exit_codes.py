@@ -1,5 +1,6 @@
 """Test that `calls` and `forget` exit with FAILED after any error of the archive."""
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from exporter.archive.store import Archive
 from exporter.cli import calls as search
 from exporter.cli.exit_codes import ExitCode
 from harness.addresses import free_address
-from harness.process import COMMAND
+from harness.process import COMMAND, run
 from tests.support.search_ways import command
 
 COMMANDS = [
@@ -134,3 +135,12 @@ def test_calls_printed_to_a_full_disk_fails(file: Path) -> None:
     assert ended.returncode == ExitCode.FAILED
     assert "No space left on device" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_storage_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+    directory = os.fsdecode(bytes(tmp_path) + b"/\xe9")
+    ended = run(f"--storage.path={directory}", "demo", "--web.listen-address=127.0.0.1:0")
+    assert ended.returncode == ExitCode.FAILED
+    assert "is not UTF-8, expected a directory whose name is" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
