@@ -58,10 +58,15 @@ class WorkerThread:
         """The thread's problem in a few words, or `None` if it works."""
         if self.died:
             return f"the {self.name} thread has died"
-        since = self._busy_since
-        if since is not None and (busy := time.monotonic() - since) > self._hang_timeout:
+        if (busy := self.busy_for) > self._hang_timeout:
             return f"the {self.name} thread has hung for {busy:.0f}s"
         return None
+
+    @property
+    def busy_for(self) -> float:
+        """Seconds since the current call of `run_once` began; 0 between two calls."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def _run(self) -> None:
         while True:

@@ -1,10 +1,7 @@
 """Connect to the database, begin transactions, and raise its failures as ArchiveError."""
 
-import os
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from exporter.archive import open_connections
 from exporter.archive.error_messages import add_file, code, message
 from exporter.durable_files import make_directory
 
@@ -113,6 +111,7 @@ def engine_for(url: str, **pool: int) -> Engine:
         event.listen(engine, "handle_error", add_file)
     else:
         event.listen(engine, "connect", _require_utf8)
+        open_connections.remember(engine)
     return engine
 
 
@@ -186,29 +185,6 @@ def read_transaction(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(select(*(func.set_config(*each, True) for each in _SEARCH_SETTINGS.items())))
         yield connection
-
-
-@contextmanager
-def answers_within(connection: Connection, seconds: float) -> Iterator[None]:
-    """Break a connection to PostgreSQL off if the block takes longer than `seconds`.
-
-    A proxy may keep the connection open although its own one to the server is dead. Then nothing else ends
-    the wait for an answer.
-    """
-    raw: Any = connection.connection.driver_connection
-    with closing(socket.socket(fileno=os.dup(raw.fileno()))) as watched:
-        timer = threading.Timer(seconds, _shut_down, [watched])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-
-def _shut_down(watched: socket.socket) -> None:
-    with suppress(OSError):  # closed meanwhile
-        watched.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, inspect, select, text
 
 from exporter.archive import metadata_table
-from exporter.archive.database import ArchiveError, LostLeadershipError, answers_within
+from exporter.archive.database import ArchiveError, LostLeadershipError
+from exporter.archive.open_connections import answers_within
 from exporter.archive.schema import state as notes
 
 LOCK = (0x41697263, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, exists, select
 
-from exporter.archive import caller_key, erasure, schema
+from exporter.archive import caller_key, erasure, open_connections, schema
 from exporter.archive.backup import back_up
 from exporter.archive.caller_key_file import CallerKey, KeyFile
 from exporter.archive.create_tables import require_current
@@ -40,6 +40,10 @@ class ArchiveReader:
         """Close all connections to the database."""
         self._engine.dispose()
         self._search_engine.dispose()
+
+    def break_off(self) -> None:
+        """Break off the connections on which another thread waits for an answer. It gets an ArchiveError."""
+        open_connections.break_off(self._engine)
 
     def search(self, criteria: Criteria) -> Iterator[CallResult]:
         """Yield the calls that match, newest first. Raises ArchiveError also if there is no archive yet."""

@@ -34,6 +34,7 @@ from exporter.polling.status import Snapshot
 from exporter.runtime.client_requests import ClientRequests
 from exporter.runtime.leader_metric import LeaderMetric
 from exporter.runtime.publisher import Publisher
+from exporter.runtime.stalled_archive import StalledArchive
 from exporter.runtime.suspension import Suspension
 from exporter.runtime.watchdog import Watchdog
 from exporter.webhooks.inbox import Inbox
@@ -140,6 +141,7 @@ class Service:
         self._optional = [each.loop for each in (self._event_worker, self._live_pusher) if each is not None]
         """The threads that run only if they are configured, and only while this exporter polls."""
         threads = [self._loop, self._writer.loop, *self._optional]
+        self._stalled_archive = StalledArchive(archive, self._writer, self.clock)
         self._watchdog = Watchdog(threads, own, self.clock, self._check_leadership)
         self._suspension = (
             Suspension(self._writer.confirm, lambda: self._writer.confirmed_at) if archive.exclusive else None
@@ -217,6 +219,7 @@ class Service:
 
     def _check_leadership(self) -> None:
         """Stop if this exporter leads but cannot poll, or if another one leads unnoticed."""
+        self._stalled_archive.check()
         if not self._archive.exclusive or not self._begun or self._ended:
             return
         if problem := self._loop.problem:

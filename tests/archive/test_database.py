@@ -19,9 +19,11 @@ from exporter.archive.store import Archive
 from exporter.archive.writer_thread import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
 from exporter.config.settings import Aircall, Settings
+from exporter.runtime import stalled_archive, watchdog
+from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres
 from tests.support.archive_contents import rows
-from tests.support.running import eventually
+from tests.support.running import eventually, running
 from tests.support.tcp_proxy import Proxy
 
 NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(((1, 2_000_000_000),), 1))
@@ -225,3 +227,22 @@ def test_search_that_is_read_slowly_is_not_ended(url: str) -> None:
     with archive.searching() as connection:
         assert connection.scalar(text("SELECT current_setting('idle_in_transaction_session_timeout')")) == "0"
     archive.close()
+
+
+def test_exporter_whose_connection_stalls_breaks_it_off_and_loses_nothing(
+    url: str, tcp_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.1)
+    monkeypatch.setattr(stalled_archive, "STALLED_AFTER_S", 2.0)
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    archive = Archive(through(tcp_proxy, url))
+    with running(account, served={"rate_limit": 6000}, archive=archive) as exporter:
+        eventually(lambda: exporter.service._writer.confirmed_at > 0)
+        tcp_proxy.stall()
+        number = next(iter(account.numbers))
+        call = account.ring_in(number, "+33 1 11 11 11 11")
+        account.miss(call.id, "no_available_agent")
+        with capture_logs() as logged:
+            eventually(lambda: exporter.scrape().sum("aircall_missed_calls_total") == 1)
+        broken_off = [line for line in logged if "database does not answer" in line["event"]]
+        assert len(broken_off) == 1
