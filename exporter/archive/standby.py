@@ -18,10 +18,11 @@ REJOIN_GRACE_S = 8.0
 """Seconds in which a leader that lost its session notices (`HEARTBEAT_INTERVAL_S`) and opens another."""
 
 LATE_REJOIN_GRACE_S = 45.0
-"""The same after the database was unavailable: by then the leader retries every `writer.MAX_RETRY_S`."""
+"""The same after the database was unavailable. By then the leader retries every `writer_thread.MAX_RETRY_S`
+seconds."""
 
 SILENCE_S = 180.0
-"""Seconds without a sign of life after which the leader counts as hung or suspended."""
+"""Seconds without activity after which the leader counts as hung or suspended."""
 
 SUSPENDED_AFTER_S = 30.0
 """Seconds between two checks from which on this exporter itself was suspended: the silence then restarts."""
@@ -56,8 +57,8 @@ class Standby:
         self._end_silent = end_silent
         self._require_loadable = require_loadable
         self._problem, self._checked_at = "", -math.inf
-        self._sign: object = None
-        self._sign_at = self._checked_leader_at = -math.inf
+        self._activity: object = None
+        self._active_at = self._checked_leader_at = -math.inf
         self._grace = REJOIN_GRACE_S
         self._lost_at: float | None = None
         self.spent_until = -math.inf
@@ -100,14 +101,14 @@ class Standby:
             self._problem = ""
 
     def _end_if_silent(self, now: float) -> None:
-        """End the session of a leader that shows no sign of life."""
+        """End the session of a leader that shows no activity."""
         suspended, self._checked_leader_at = now - self._checked_leader_at > SUSPENDED_AFTER_S, now
         try:
-            sign = self._leader_activity()
-            if suspended or sign != self._sign:
-                self._sign, self._sign_at = sign, now
-            elif now - self._sign_at >= SILENCE_S:
-                self._sign_at = now
+            activity = self._leader_activity()
+            if suspended or activity != self._activity:
+                self._activity, self._active_at = activity, now
+            elif now - self._active_at >= SILENCE_S:
+                self._active_at = now
                 if self._end_silent():
                     log.warning("session of a silent exporter ended", silent_for=f"{SILENCE_S:.0f}s")
         except ArchiveError as error:

@@ -15,7 +15,7 @@ from exporter.cli import doctor_checks
 from exporter.cli.account_survey import survey
 from exporter.cli.api_runner import ApiRunner, api_runner
 from exporter.cli.doctor_checks import Check
-from exporter.cli.existing_archive import existing_archive, has_running_exporter
+from exporter.cli.existing_archive import HEARTBEAT_TIMEOUT_S, existing_archive, has_running_exporter
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
@@ -83,7 +83,9 @@ def _opened(archive: Archive, is_running: bool) -> Check:
         parts.append(f"calls from {first} to {last}, {missing} {'gap' if missing == 1 else 'gaps'}")
     else:
         parts.append("no calls yet")
-    parts.append("an exporter runs" if is_running else "no exporter runs")
+    parts.append(
+        "an exporter runs" if is_running else f"no exporter has saved for {HEARTBEAT_TIMEOUT_S:.0f} s"
+    )
     if archive.file is not None and is_open_to_all(archive.file):
         fix = f"chmod o-r {archive.file}*"
         return Check("archive", "warning", f"{', '.join(parts)}; all users of this machine can read it", fix)

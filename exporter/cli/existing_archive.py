@@ -10,7 +10,7 @@ from exporter.cli.flags import STORAGE
 from exporter.config.loader import load_storage
 
 HEARTBEAT_TIMEOUT_S = 4 * HEARTBEAT_INTERVAL_S
-"""Seconds without a sign of life after which no exporter is taken to run on the archive."""
+"""Seconds without a heartbeat after which no exporter is taken to run on the archive."""
 
 
 def existing_archive(arguments: argparse.Namespace) -> Archive:

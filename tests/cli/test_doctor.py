@@ -185,7 +185,8 @@ def test_doctor_describes_the_archive(doctor: Doctor, tmp_path: Path) -> None:
     detail = checks["archive"]["detail"]
     assert detail.startswith(f"{tmp_path / 'archive.sqlite'}, version 3, 0.")
     assert detail.endswith(
-        "calls from 1970-01-01 00:00:00+00:00 to 1970-01-01 00:03:00+00:00, 1 gap, no exporter runs"
+        "calls from 1970-01-01 00:00:00+00:00 to 1970-01-01 00:03:00+00:00, 1 gap,"
+        " no exporter has saved for 20 s"
     )
     tmp_path.chmod(0o755)
     (tmp_path / "archive.sqlite").chmod(0o644)
