@@ -36,8 +36,8 @@ from tests.support.tcp_proxy import Proxy
 SHORT_TIMEOUTS = """
 import sys
 from exporter.runtime import service, suspension, watchdog
-from exporter.archive import standby, writer
-service.HANG_TIMEOUT_S, watchdog.CHECK_INTERVAL_S, writer.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
+from exporter.archive import standby, writer_thread
+service.HANG_TIMEOUT_S, watchdog.CHECK_INTERVAL_S, writer_thread.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
 standby.SILENCE_S, service.SILENCE_S, standby.REJOIN_GRACE_S = 6.0, 6.0, 4.0
 suspension.LONG_S = 5.0
 from exporter.cli.main import main
