@@ -141,8 +141,8 @@ class Service:
         self._optional = [each.loop for each in (self._event_worker, self._live_pusher) if each is not None]
         """The threads that run only if they are configured, and only while this exporter polls."""
         threads = [self._loop, self._writer.loop, *self._optional]
-        self._stalled_archive = StalledArchive(archive, self._writer, self.clock)
-        self._watchdog = Watchdog(threads, own, self.clock, self._check)
+        stalled = StalledArchive(archive, self._writer, self.clock)
+        self._watchdog = Watchdog(threads, own, self.clock, (stalled.check, self._check_leadership))
         self._suspension = (
             Suspension(self._writer.confirm, lambda: self._writer.confirmed_at) if archive.exclusive else None
         )
@@ -216,11 +216,6 @@ class Service:
         if self._archive.exclusive and not self._begun:
             self._poller.budget.assume_exhausted(self._writer.other_leader_until)
             self._begin()
-
-    def _check(self) -> None:
-        """Check the archive's connections and the leadership. The watchdog's thread calls it."""
-        self._stalled_archive.check()
-        self._check_leadership()
 
     def _check_leadership(self) -> None:
         """Stop if this exporter leads but cannot poll, or if another one leads unnoticed."""

@@ -1,6 +1,6 @@
 """Restart worker threads that died, and report those that hang."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -33,10 +33,10 @@ class Watchdog:
         threads: Sequence[WorkerThread],
         registry: CollectorRegistry,
         clock: Clock,
-        after_check: Callable[[], object] = lambda: None,
+        more_checks: Iterable[Callable[[], object]] = (),
     ) -> None:
-        """Watch `threads`, and call `after_check` after each check."""
-        self._threads, self._clock, self._after_check = threads, clock, after_check
+        """Watch `threads`, and make `more_checks` after each check of them."""
+        self._threads, self._clock, self._more_checks = threads, clock, tuple(more_checks)
         self._checked_at = clock()
         self._metrics = ThreadMetrics(registry, threads)
         self._logged_hangs: set[str] = set()
@@ -73,5 +73,6 @@ class Watchdog:
             elif logged and not problem:
                 self._logged_hangs.discard(thread.name)
                 log.info("thread works again after a hang", thread=thread.name)
-        self._after_check()
+        for check in self._more_checks:
+            check()
         return self._clock() + CHECK_INTERVAL_S

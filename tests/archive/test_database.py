@@ -233,7 +233,8 @@ def test_exporter_whose_connection_stalls_breaks_it_off_and_loses_nothing(
     url: str, tcp_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.1)
-    monkeypatch.setattr(stalled_archive, "STALLED_AFTER_S", 2.0)
+    monkeypatch.setattr(stalled_archive, "STALLED_AFTER_S", 5.0)
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0.5)  # the dead connection may hold locks
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
     archive = Archive(through(tcp_proxy, url))
     with running(account, served={"rate_limit": 6000}, archive=archive) as exporter:

@@ -60,7 +60,7 @@ def test_main_imports_rich_only_for_tables() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "exporter"]
     without, table = (
         subprocess.run([*command, *rest], capture_output=True, text=True, check=True, timeout=60).stderr
-        for rest in (["--version"], ["plan", "--users=5"])
+        for rest in (["--version"], ["plan", "--users=5", "--calls-per-hour=60"])
     )
     assert "structlog.dev" in without
     assert "rich.console" not in without
