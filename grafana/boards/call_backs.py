@@ -9,7 +9,17 @@ from grafana.boards.board import Page, history
 from grafana.boards.calls import in_aircall, missed_because
 from grafana.boards.charts import CALLS, bars, lines, spread
 from grafana.boards.counted import in_each
-from grafana.boards.palette import BRIGHT_RED, GREEN, GREY, NEUTRAL, NO_DATA, StateStyle
+from grafana.boards.palette import (
+    BRIGHT_RED,
+    CALM,
+    GREEN,
+    GREY,
+    NEUTRAL,
+    NO_DATA,
+    StateStyle,
+    nothing,
+    value_map,
+)
 from grafana.boards.panels import Frame, buckets, over_time, settings
 from grafana.boards.promql import EXPORTER, NUMBER, named_queue
 from grafana.boards.tile import Tile, tiles
@@ -76,7 +86,12 @@ def _now() -> Builder[Panel]:
         [
             Tile("To call back", f"sum({OPEN})"),
             Tile("With a voicemail", f'sum(aircall_number_call_backs_open{{{NUMBER}, voicemail="true"}})'),
-            Tile("Oldest", f"max(aircall_number_call_back_oldest_seconds{{{NUMBER}}})", unit="dtdurations"),
+            Tile(
+                "Oldest",
+                f"max(aircall_number_call_back_oldest_seconds{{{NUMBER}}})",
+                unit="dtdurations",
+                mappings=[value_map([StateStyle("0", CALM, "–")])],
+            ),
             Tile(
                 "‼ Too old",
                 f"count(aircall_number_call_back_oldest_seconds{{{NUMBER}}} > on () group_left () {LIMIT})",
@@ -84,8 +99,9 @@ def _now() -> Builder[Panel]:
             ),
             Tile(
                 "Within an hour",
-                f"{within_an_hour} / (sum(increase({ENDED}[$__range])) > 0)",
+                f"{within_an_hour} / sum(increase({ENDED}[$__range])) and on () sum({OPEN})",
                 unit="percentunit",
+                mappings=[nothing("–", CALM)],
             ),
             Tile("Anonymous", f"sum(aircall_number_call_backs_anonymous{{{NUMBER}}})"),
         ],
@@ -164,7 +180,7 @@ def _times() -> Builder[Panel]:
         Frame(
             title="Time to call back",
             description="How many callers were reached after how long; the brighter, the more. Good: bright "
-            "only at the bottom.",
+            "only at the bottom. If no caller was reached, there are no cells.",
             unit="short",
             empty="No caller was reached in this time range",
             width=8,

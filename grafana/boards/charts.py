@@ -1,10 +1,10 @@
-"""Build charts and tables of the history dashboards."""
+"""Build charts of the history dashboards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from grafana_foundation_sdk.builders import barchart, heatmap, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import barchart, heatmap, statetimeline, timeseries
 from grafana_foundation_sdk.builders.common import (
     GraphThresholdsStyleConfig,
     StackingConfig,
@@ -22,7 +22,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from grafana.boards.palette import StateStyle
-from grafana.boards.panels import Frame, framed, sorted_by
+from grafana.boards.panels import Frame, framed, sorted_by, without_aggregation
 
 C = TypeVar("C", timeseries.Panel, barchart.Panel)
 
@@ -34,6 +34,8 @@ DASHED = "/limit|threshold|earlier|budget|asked for/"
 
 
 SUM = "sum"
+MAX_NAMES = 30
+"""Maximum number of names in a chart. More do not fit."""
 
 
 @dataclass(frozen=True)
@@ -153,15 +155,12 @@ def by_clock(
                 },
             )
         )
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="renameByRegex", options={"regex": "(.*) \\(sum\\)", "renamePattern": "$1"}
-            )
-        )
+        .with_transformation(without_aggregation("sum"))
         .with_transformation(sorted_by("Time"))
         .x_field("Time")
         .x_tick_label_max_length(10)
         .stacking(common.StackingMode.NORMAL)
+        .show_value(common.VisibilityMode.NEVER)  # figures of low bars cover each other
         .legend(_legend())
         .tooltip(_tooltip()),
         shown,
@@ -169,7 +168,10 @@ def by_clock(
 
 
 def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
-    """Build a heat map: counts by bucket over time."""
+    """Build a heat map: counts by bucket over time.
+
+    It has no legend, because Grafana shows a scale from ∞ to -∞ if all counts are 0.
+    """
     return (
         framed(heatmap.Panel(), frame, [query])
         .links([calls_behind()])
@@ -178,7 +180,7 @@ def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
         .y_axis(heatmap.YAxisConfig().unit("s"))
         .color(heatmap.HeatmapColorOptions().scheme("Blues").steps(32))
         .cell_gap(1)
-        .show_legend()
+        .hide_legend()
     )
 
 
@@ -188,7 +190,9 @@ def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
     of_states = FieldColor().mode(FieldColorModeId.FIXED)
     return (
         framed(statetimeline.Panel(), frame, queries)
+        .with_transformation(_without_empty_results())
         .color_scheme(of_states)
+        .per_page(MAX_NAMES)
         .merge_values(True)
         .show_value(common.VisibilityMode.AUTO)
         .row_height(0.9)
@@ -199,58 +203,14 @@ def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
     )
 
 
-def columns(frame: Frame, key: str, named: Mapping[str, Dataquery]) -> table.Panel:
-    """Build a table with a row for each `key` and a column for each query.
-
-    The first query has the names of the rows. A row of which it has no name is left out.
-    """
-    header, *figures = named
-    renamed = {f"Value #{ref}": name for ref, name in zip("BCDEFGHIJKLMNOP", figures, strict=False)}
-    shown = (key, *renamed)
-    without_name = {"fieldName": key, "config": {"id": "isNull", "options": {}}}
-    return (
-        framed(table.Panel(), frame, named.values())
-        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="filterByValue",
-                options={"type": "exclude", "match": "any", "filters": [without_name]},
-            )
-        )
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="organize",
-                options={
-                    "includeByName": dict.fromkeys(shown, True),
-                    "renameByName": {key: header, **renamed},
-                    "indexByName": {name: index for index, name in enumerate(shown)},
-                },
-            )
-        )
-        .with_transformation(sorted_by(header))
-        .decimals(0)
-        .override_by_field_type("number", [DynamicConfigValue(id_val="noValue", value="–")])
-        .override_by_name(header, [DynamicConfigValue(id_val="links", value=_calls_of(header.lower()))])
-    )
+def _without_empty_results() -> DataTransformerConfig:
+    """Leave out results without fields. A state timeline says of them that they have no time."""
+    return DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"pattern": ".*"}})
 
 
 def calls_behind() -> DashboardLink:
     """Build the link from a panel to the calls that it counts."""
     return DashboardLink("The calls behind it").type(DashboardLinkType.LINK).url(CHOSEN)
-
-
-def _calls_of(key: str) -> list[dict[str, str]]:
-    """Build the link from a row to the calls of its user or number."""
-    return [{"title": f"Calls of this {key}", "url": f"{CALLS}&var-{key}=${{__value.raw:percentencode}}"}]
-
-
-def units(panel: table.Panel, **named: str) -> table.Panel:
-    """Set the units of columns that differ from the table's, by name with `_` for blanks."""
-    for name, unit in named.items():
-        panel = panel.override_by_name(
-            name.replace("_", " "), [DynamicConfigValue(id_val="unit", value=unit)]
-        )
-    return panel
 
 
 def _coloured(panel: C, shown: Sequence[StateStyle]) -> C:

@@ -11,7 +11,8 @@ SLA = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
 SERVICE_LEVEL = f'max(aircall_threshold_ratio{{{EXPORTER}, kpi="service_level"}} > 0)'
 # The limit of most numbers. A number with an override of its own does not change it.
 MISSED_RATE = f'quantile(0.5, aircall_number_missed_threshold_ratio{{{EXPORTER}, level="warning"}})'
-WITHIN = f"quantile(0.5, aircall_number_service_level_within_seconds{{{EXPORTER}}})"
+# The last in the time range, because the exporter may not run at its end.
+WITHIN = f"quantile(0.5, last_over_time(aircall_number_service_level_within_seconds{{{EXPORTER}}}[$__range]))"
 
 
 def queue_wait(level: str) -> str:

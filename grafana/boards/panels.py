@@ -109,3 +109,9 @@ def sorted_by(field: str, *, descending: bool = False) -> DataTransformerConfig:
     return DataTransformerConfig(
         id_val="sortBy", options={"fields": {}, "sort": [{"field": field, "desc": descending}]}
     )
+
+
+def without_aggregation(name: str) -> DataTransformerConfig:
+    """Restore the names of fields, to which `groupBy` appends the aggregation."""
+    options = {"regex": rf"(.*) \({name}\)", "renamePattern": "$1"}
+    return DataTransformerConfig(id_val="renameByRegex", options=options)

@@ -6,13 +6,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableHi
 
 from grafana.boards import archive
 from grafana.boards.board import Page, history
-from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
+from grafana.boards.charts import bars, by_clock, calls_behind, lines, spread
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import WITHIN, abandonment, queue_wait, service_level, time_to_abandon
 from grafana.boards.palette import AI_AGENT, ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER, named_queue
 from grafana.boards.repeats import repeat_callers
+from grafana.boards.tables import columns, units
 from grafana.boards.variables import SOURCE, recorded
 
 PAGE = Page(
@@ -87,7 +88,7 @@ def _answer() -> Builder[Panel]:
         Frame(
             title="Time to answer",
             description="How many calls were answered after how many seconds; the brighter, the more. Good: "
-            "bright only at the bottom.",
+            "bright only at the bottom. Without an answered call there are no cells.",
             unit="short",
             empty="No call was answered in this time range",
             width=12,
@@ -157,6 +158,7 @@ def _numbers() -> Builder[Panel]:
             height=9,
         ),
         "number",
+        "number_id",
         {
             "Number": now(f"max by (number_id, number) ({named} or on () last_over_time({named}[$__range]))"),
             "Offered": now(total),

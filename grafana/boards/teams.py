@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOp
 
 from exporter.report import staffing
 from grafana.boards.board import Page, history
-from grafana.boards.charts import Foremost, bars, by_name, calls_behind, columns, lines, timeline, units
+from grafana.boards.charts import MAX_NAMES, Foremost, bars, by_name, calls_behind, lines, timeline
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import SLA, service_level
 from grafana.boards.palette import (
@@ -20,10 +20,12 @@ from grafana.boards.palette import (
     RED,
     STATES,
     StateStyle,
+    nothing,
     state_codes,
 )
 from grafana.boards.panels import Frame, now, over_time
 from grafana.boards.promql import DISPLAY, EXPORTER, RECENT, TEAM
+from grafana.boards.tables import columns, units
 
 PAGE = Page(
     "aircall-teams",
@@ -36,8 +38,6 @@ MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
 HANDLING = "|".join(staffing.HANDLING)
 
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
-MAX_USERS = 30
-"""Maximum number of users in a bar chart. More names do not fit."""
 CALLS = (
     StateStyle("inbound answered", GREEN, "inbound answered"),
     StateStyle("inbound missed", RED, "inbound missed"),
@@ -147,7 +147,7 @@ def _states() -> Builder[Panel]:
             height=18,
         ),
         over_time(f"{state} * {DISPLAY}", "{{display_name}}"),
-    ).mappings([state_codes(BAND_STATES)])
+    ).mappings([state_codes(BAND_STATES), nothing("", "transparent")])  # or gaps would be in the legend
 
 
 def _spent() -> Builder[Panel]:
@@ -157,8 +157,8 @@ def _spent() -> Builder[Panel]:
         Frame(
             title="Time in each state",
             description="How the time range was spent by each user, as far as the exporter watched; of many "
-            f"users the {MAX_USERS} who were not offline for longest. The table has all.",
-            unit="suffix: h",
+            f"users the {MAX_NAMES} who were not offline for longest. The table has all.",
+            unit="suffix:h",
             empty="No users, or no data at the end of the time range",
             width=12,
             height=16,
@@ -167,7 +167,7 @@ def _spent() -> Builder[Panel]:
         now(f"{spent} * {DISPLAY}"),
         "display_name",
         "state",
-        Foremost(MAX_USERS, tuple(SIGNED_IN.split("|"))),
+        Foremost(MAX_NAMES, tuple(SIGNED_IN.split("|"))),
     )
 
 
@@ -178,7 +178,7 @@ def _away() -> Builder[Panel]:
             title="Do not disturb by reason",
             description="Time that the users of each team spent on do not disturb, by reason, as far as the "
             "exporter watched. Unknown: Aircall sent no reason. A user of two teams is in both bars.",
-            unit="suffix: h",
+            unit="suffix:h",
             empty="No user was on do not disturb in this time range",
             width=24,
             height=8,
@@ -187,7 +187,7 @@ def _away() -> Builder[Panel]:
         now(f"sum by (team, substatus) ({spent}) / 3600 > 0"),
         "team",
         "substatus",
-        Foremost(MAX_USERS, tuple(style.code for style in REASONS_AWAY)),
+        Foremost(MAX_NAMES, tuple(style.code for style in REASONS_AWAY)),
     ).links([])  # no calls are behind it
 
 
@@ -200,17 +200,17 @@ def _by_user() -> Builder[Panel]:
             title="Calls of each user",
             description="Calls that ended in the time range: inbound that the user answered, outbound "
             "answered and not. Missed calls have no user in Aircall. Of many users the "
-            f"{MAX_USERS} with most calls; the table has all.",
+            f"{MAX_NAMES} with most calls; the table has all.",
             unit="short",
             empty="No calls, or no data at the end of the time range",
             width=12,
             height=16,
         ),
         shown,
-        now(f"sum by (user_id, call) ({by_kind}) * {DISPLAY}"),
+        now(f"sum by (user_id, call) ({by_kind}) * {DISPLAY} > 0"),
         "display_name",
         "call",
-        Foremost(MAX_USERS, tuple(style.code for style in shown)),
+        Foremost(MAX_NAMES, tuple(style.code for style in shown)),
     )
 
 
@@ -222,17 +222,17 @@ def _ring_attempts() -> Builder[Panel]:
             description="How often a call rang on each user's phone, and whether the user answered, "
             "declined or missed it, as Aircall's events report. Missed calls elsewhere are inferred: a call "
             "counts for all users of its number, even if it did not ring on them. Here another user may have "
-            f"answered the call. Of many users the {MAX_USERS} with most attempts.",
+            f"answered the call. Of many users the {MAX_NAMES} with most attempts.",
             unit="short",
             empty="No call rang on these users in this time range, or there is no webhook",
             width=24,
             height=16,
         ),
         ATTEMPTS,
-        now(f"sum by (user_id, result) ({rang} and on (user_id) {MEMBERS}) * {DISPLAY}"),
+        now(f"sum by (user_id, result) ({rang} and on (user_id) {MEMBERS}) * {DISPLAY} > 0"),
         "display_name",
         "result",
-        Foremost(MAX_USERS, tuple(style.code for style in ATTEMPTS)),
+        Foremost(MAX_NAMES, tuple(style.code for style in ATTEMPTS)),
     )
 
 
@@ -252,6 +252,7 @@ def _users() -> Builder[Panel]:
             height=14,
         ),
         "display_name",
+        "user_id",
         {
             "User": now(f"max by (user_id, display_name) ({names} or on () {earlier})"),
             "Answered": _total("aircall_user_answer_seconds_count"),
