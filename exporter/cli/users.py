@@ -10,7 +10,7 @@ from exporter.cli.account_access import account_access
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
-from exporter.cli.output import Column, shown_time, with_shown_times
+from exporter.cli.output import Column, print_problem, shown_time, with_shown_times
 from exporter.cli.user_lookup import UserInfo, list_users
 from exporter.polling.fetchers import UserApi
 
@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     zone = UTC if arguments.utc else None
     with account_access(arguments) as account:
         found = [_with_since(user, account.states) for user in account.runner.run(list_users(UserApi()))]
+    if not found:
+        print_problem("users", "the company has no users")
     print_rows(_USERS, found, arguments, zone)
     return ExitCode.SUCCESS
 

@@ -1,6 +1,7 @@
 """Implement the command `aircall-exporter webhook`: create, list and delete webhooks at Aircall."""
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,15 +45,25 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             case "create":
                 if problem := _url_problem(arguments.url, web_paths(arguments).link_prefix + PATH):
                     raise UsageError(f"found {arguments.url.partition('?')[0]}, expected {problem}")
-                file = Path(arguments.token_file or Path(arguments.storage or STORAGE) / NAME)
+                file = Path(arguments.token_file or _default_file(arguments))
                 return _create(arguments.url, file, account.runner, arguments.new)
             case "list":
-                return _list(account.settings, account.runner)
-        return _delete(arguments.id, account.settings, account.runner)
+                return _list(_own_tokens(account.settings, arguments), account.runner)
+        return _delete(arguments.id, _own_tokens(account.settings, arguments), account.runner)
+
+
+def _default_file(arguments: argparse.Namespace) -> Path:
+    return Path(arguments.storage or STORAGE) / NAME
+
+
+def _own_tokens(settings: Settings, arguments: argparse.Namespace) -> list[str]:
+    """Return the tokens in the configuration and in the file where `create` writes them by default."""
+    return [*settings.webhook.tokens, *_tokens_in(_default_file(arguments))]
 
 
 def _create(url: str, file: Path, runner: ApiRunner, new: bool) -> ExitCode:
-    known = () if new else [each for each in runner.run(list_webhooks()) if each.is_same(url)]
+    registered = runner.run(list_webhooks())
+    known = () if new else [each for each in registered if each.is_same(url)]
     held = _tokens_in(file)
     if in_use := next((each for each in known if each.active and each.is_ours(held)), None):
         print(f"Aircall sends its events to {url} already (webhook {in_use.webhook_id}), see {file}.")
@@ -62,6 +73,10 @@ def _create(url: str, file: Path, runner: ApiRunner, new: bool) -> ExitCode:
         ids = ", ".join(each.webhook_id for each in known)
         remedy = "activate it in Aircall's dashboard, or create another with --new"
         output.print_problem("webhook", f"Aircall has deactivated webhook {ids} of this URL; {remedy}")
+        return ExitCode.REFUSED
+    if left := next((each for each in registered if each.is_ours(held[1:])), None):
+        problem = f"{file} has two tokens, and a third would replace that of webhook {left.webhook_id}"
+        output.print_problem("webhook", f"{problem}; delete that webhook first")
         return ExitCode.REFUSED
     try:
         with TokenFile(file) as token_file:
@@ -94,16 +109,18 @@ def _tokens_in(file: Path) -> list[str]:
         return []
 
 
-def _list(settings: Settings, runner: ApiRunner) -> ExitCode:
+def _list(tokens: Collection[str], runner: ApiRunner) -> ExitCode:
+    found = runner.run(list_webhooks())
+    if not found:
+        output.print_problem("webhook", "the company has no webhooks")
+        return ExitCode.SUCCESS
     columns = ("id", "name", "url", "active", "events", "ours")
-    output.as_table(
-        list(map(output.Column, columns)), (_cells(each, settings) for each in runner.run(list_webhooks()))
-    )
+    output.as_table(list(map(output.Column, columns)), (_cells(each, tokens) for each in found))
     return ExitCode.SUCCESS
 
 
-def _cells(webhook: RegisteredWebhook, settings: Settings) -> tuple[str, ...]:
-    ours = webhook.is_ours(settings.webhook.tokens)
+def _cells(webhook: RegisteredWebhook, tokens: Collection[str]) -> tuple[str, ...]:
+    ours = webhook.is_ours(tokens)
     return (
         webhook.webhook_id,
         webhook.custom_name or "",
@@ -123,13 +140,13 @@ def _address(url: str, ours: bool) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path if ours else '/…'}"
 
 
-def _delete(id_: str, settings: Settings, runner: ApiRunner) -> ExitCode:
+def _delete(id_: str, tokens: Collection[str], runner: ApiRunner) -> ExitCode:
     found = next((each for each in runner.run(list_webhooks()) if each.webhook_id == id_), None)
     if found is None:
         output.print_problem("webhook", f"there is no webhook {id_}, see `webhook list`")
         return ExitCode.NOT_FOUND
-    if not found.is_ours(settings.webhook.tokens):
-        whose = "its token is not in webhook.token, so it may be another integration's"
+    if not found.is_ours(tokens):
+        whose = "its token is not in webhook.token or the configuration, so it may be another integration's"
         output.print_problem("webhook", f"webhook {id_} stays: {whose}; Aircall's dashboard removes it")
         return ExitCode.REFUSED
     runner.run(unregister(found))

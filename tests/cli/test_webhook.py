@@ -83,20 +83,31 @@ def test_webhook_list_hides_addresses_of_other_integrations(
     assert "secret-path" not in output
 
 
-def test_webhook_create_repeated_stores_the_two_newest_tokens(
+def test_webhook_create_repeated_stores_two_tokens_and_leaves_no_webhook_without(
     webhook: Command, aircall: SimulatedAircall, tmp_path: Path
 ) -> None:
-    for times in (1, 2, 3):
+    for times in (1, 2):
         assert webhook("create", URL, "--new")[0] == 0
         tokens = [hook.token for hook in own_webhooks(aircall)]
-        assert (tmp_path / "webhook.token").read_text().split() == tokens[::-1][:2]
+        assert (tmp_path / "webhook.token").read_text().split() == tokens[::-1]
         assert len(tokens) == times
-    config = f"webhook: {{token_file: {tmp_path}/webhook.token}}"
-    code, _, errors = webhook("delete", own_webhooks(aircall)[0].id, config=config)
-    assert (code, len(own_webhooks(aircall))) == (4, 3)
-    assert "stays" in errors
-    code, _, _ = webhook("delete", own_webhooks(aircall)[1].id, config=config)
-    assert (code, len(own_webhooks(aircall))) == (0, 2)
+    first = own_webhooks(aircall)[0].id
+    for url, *flags in ((URL, "--new"), ("https://other.example.com/webhook",)):
+        code, _, errors = webhook("create", url, *flags)
+        assert (code, len(aircall.webhooks.hooks)) == (4, 3)
+        assert f"would replace that of webhook {first}; delete that webhook first" in errors
+    code, output, _ = webhook("list")
+    assert len(re.findall(r"yes +\d+ +yes", output)) == 2
+    assert (webhook("delete", first)[0], len(own_webhooks(aircall))) == (0, 1)
+    assert webhook("create", URL, "--new")[0] == 0
+    assert (tmp_path / "webhook.token").read_text().split() == [
+        hook.token for hook in own_webhooks(aircall)[::-1]
+    ]
+
+
+def test_webhook_list_without_any_says_so(webhook: Command, aircall: SimulatedAircall) -> None:
+    aircall.webhooks.hooks.clear()
+    assert webhook("list") == (0, "", "aircall-exporter: webhook: the company has no webhooks\n")
 
 
 def test_webhook_create_finds_the_existing_one_and_stores_its_token(
