@@ -80,11 +80,13 @@ def _written_date(text: str, today: date) -> date | None:
     if (found := _NAMED.fullmatch(text)) is None:
         return None
     try:
-        read = parse(text, default=datetime(2000, 1, 1))  # noqa: DTZ001 (only a date)
+        month = parse(
+            f"1 {found['month'] or found['month2']} 2000"
+        ).month  # a day of 31 could be read as a year
     except (ParserError, OverflowError):
         return None
     year_text = found["year"] or found["year2"]
-    return _date(int(year_text) if year_text else None, read.month, read.day, today)
+    return _date(int(year_text) if year_text else None, month, int(found["day"] or found["day2"]), today)
 
 
 def _date(year: int | None, month: int, day: int, today: date) -> date | None:

@@ -39,6 +39,10 @@ def parse_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo 
             raise CriterionError(parameter.name, f"found {len(texts)} times, expected once")
         elif texts:
             fields[parameter.field] = _parse(parameter, texts[0], now, zone)
+    if not given.get("to") and fields["since"] > fields["until"]:
+        raise CriterionError(
+            "from", f"found {truncate(given['from'][0])}, expected a time that is not in the future"
+        )
     return Criteria(**fields)
 
 

@@ -78,7 +78,9 @@ def test_parse_time_of_an_ambiguous_date_names_both_readings() -> None:
         parse_time("3/4", MONDAY, UTC)
 
 
-@pytest.mark.parametrize("text", ["23 nov 2pm", "23 nov 5", "30 nov -5", "tue 23 nov", "31.02.2026", "99.1"])
+@pytest.mark.parametrize(
+    "text", ["23 nov 2pm", "23 nov 5", "30 nov -5", "tue 23 nov", "31.02.2026", "99.1", "32 nov", "31 nov"]
+)
 def test_parse_time_of_a_text_that_says_more_than_a_day_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="a time such as"):
         parse_time(text, MONDAY, UTC)
