@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from exporter.archive.call_back_list import CallBackList
 from exporter.archive.search import CallResult, FoundTotals
 
 
@@ -33,6 +34,13 @@ class Calls(msgspec.Struct, frozen=True):
     """The path of the next page; `None` on the last one."""
     hints: tuple[Hint, ...] = ()
     """The hints that the command prints; only on the first page."""
+
+
+class CallBacks(CallBackList, frozen=True):
+    """The callers who are to be called back, oldest first."""
+
+    hints: tuple[Hint, ...] = ()
+    """The hints that the command prints."""
 
 
 def listed(call: CallResult) -> ListedCall:

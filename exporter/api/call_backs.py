@@ -1,17 +1,20 @@
 """Serve `GET /api/v1/call-backs`, the same list as the command `call-backs`."""
 
 import time
+from itertools import starmap
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from exporter.api.answers import CallBacks, Hint
 from exporter.api.query import LIMIT, grouped, page_limit
 from exporter.api.searches import Search, Searches
 from exporter.archive.call_back_list import list_call_backs
 from exporter.archive.criteria import Criteria
 from exporter.archive.parsing import reject_unknown
 from exporter.archive.store import Archive
+from exporter.archive.suggestions import hints, reject_shared_names
 
 CALL_BACKS_PATH = "/api/v1/call-backs"
 
@@ -41,5 +44,7 @@ class CallBackSearch:
 
     def _list(self, chosen: Criteria, limit: int) -> bytes:
         with self._archive.searching() as connection:
+            reject_shared_names(connection, chosen)
             found = list_call_backs(connection, time.time(), chosen.numbers, chosen.teams, limit)
-        return msgspec.json.encode(found)
+            shown_hints = tuple(starmap(Hint, hints(connection, chosen)))
+        return msgspec.json.encode(CallBacks(**msgspec.structs.asdict(found), hints=shown_hints))

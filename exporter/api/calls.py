@@ -12,7 +12,7 @@ from exporter.api.query import Cursor, Query, read_query
 from exporter.api.searches import Search, Searches
 from exporter.archive.search import page, totals
 from exporter.archive.store import Archive
-from exporter.archive.suggestions import all_hints
+from exporter.archive.suggestions import all_hints, reject_shared_names
 
 
 class CallSearch:
@@ -35,6 +35,7 @@ class CallSearch:
     def _search(self, query: Query) -> bytes:
         cursor = query.cursor
         with self._archive.searching() as connection:
+            reject_shared_names(connection, query.criteria)
             criteria = self._archive.with_caller_hashes(connection, query.criteria)
             found = page(connection, criteria, query.limit + 1, cursor.place if cursor else None)
             matched = cursor.totals if cursor else totals(connection, criteria)

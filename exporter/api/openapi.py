@@ -7,14 +7,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.api.answers import Calls
+from exporter.api.answers import CallBacks, Calls
 from exporter.api.availability import SWITCH_PATH, SWITCH_PROBLEMS, AvailabilityRequest, SwitchedUser
 from exporter.api.call_backs import CALL_BACKS_PATH
 from exporter.api.call_backs import NAMES as CALL_BACK_NAMES
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
 from exporter.api.recordings import ASSETS
 from exporter.api.report import REPORT_PATH
-from exporter.archive.call_back_list import CallBackList
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
 from exporter.archive.journeys import Journey
 from exporter.archive.parsing import TIME_FORMATS
@@ -47,7 +46,7 @@ def description(base_url: str) -> Callable[[Request], Response]:
 
 def openapi(base_url: str = "/") -> dict[str, Any]:
     """Return the description, in OpenAPI 3.1."""
-    objects = Calls, Journey, CallBackList, Report, Problem, AvailabilityRequest, SwitchedUser
+    objects = Calls, Journey, CallBacks, Report, Problem, AvailabilityRequest, SwitchedUser
     found, schemas = msgspec.json.schema_components(objects, ref_template="#/components/schemas/{name}")
     calls, journey, call_backs, report, problem, request, switched = found
     problems = {

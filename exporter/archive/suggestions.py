@@ -1,17 +1,17 @@
-"""Explain criteria that find nothing, or more than was meant."""
+"""Explain criteria that find nothing, and reject those that may mean several things."""
 
 import difflib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
-from exporter.archive.criteria import Criteria
+from exporter.archive.criteria import Criteria, CriterionError
 from exporter.archive.filters import conditions
 from exporter.archive.parsing import LONGEST_NAME
-from exporter.archive.schema import calls, tags
+from exporter.archive.schema import calls, steps, tags
 from exporter.archive.views import call_names, history
 from exporter.text import truncate
 
@@ -30,20 +30,31 @@ def all_hints(
     for hint in hints(connection, criteria):
         explained = True
         yield hint
-    if not found_any and not explained:
+    if found_any or explained:
+        return
+    if criteria.rang and not _has_rings(connection):
+        yield "rang", "the archive has no ring of any call, as only webhook events report rings"
+    else:
         yield None, why_nothing(connection, criteria)
 
 
+def reject_shared_names(connection: Connection, criteria: Criteria) -> None:
+    """Raise CriterionError, with a list, for the first name of several users, teams or numbers."""
+    for parameter, kind, given in _names_in(criteria):
+        ids, _ = _known(connection, kind)
+        for name in given:
+            if len(same := ids.get(name, ())) > 1:
+                each = ", ".join(truncate(f"{name} {id_}") for id_ in sorted(same)[:MAX_LISTED])
+                more = f" and {len(same) - MAX_LISTED} more" if len(same) > MAX_LISTED else ""
+                problem = f"{len(same)} {kind}s are called {truncate(name)}; choose from {each}{more}"
+                raise CriterionError(parameter, problem)
+
+
 def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
-    """Yield the parameter and a hint for each name that is unknown or shared, and for inferred teams."""
-    for name, kind, given in (
-        ("user", "user", criteria.users),
-        ("rang", "user", criteria.rang),
-        ("team", "team", criteria.teams),
-        ("number", "number", criteria.numbers),
-    ):
-        if given:
-            yield from ((name, hint) for hint in _of_names(connection, kind, given))
+    """Yield the parameter and a hint for each name that is unknown, and for inferred teams."""
+    for name, kind, given in _names_in(criteria):
+        ids, names = _known(connection, kind)
+        yield from ((name, hint) for hint in _unknown(kind, given, ids, names))
     if criteria.tags:
         known = set(connection.scalars(select(tags.c.name).distinct()))
         yield from (("tag", hint) for hint in _unknown("tag", criteria.tags, known, known))
@@ -77,16 +88,26 @@ def why_nothing(connection: Connection, criteria: Criteria) -> str:
     return f"the archive has no call of that time; its {count} calls are from {first_day} to {last_day}"
 
 
-def _of_names(connection: Connection, kind: str, given: Sequence[str]) -> Iterator[str]:
+def _names_in(criteria: Criteria) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Yield the parameter, the kind of object and the names, of each criterion that has names."""
+    for parameter, kind, given in (
+        ("user", "user", criteria.users),
+        ("rang", "user", criteria.rang),
+        ("team", "team", criteria.teams),
+        ("number", "number", criteria.numbers),
+    ):
+        if given:
+            yield parameter, kind, given
+
+
+def _known(connection: Connection, kind: str) -> tuple[dict[str, set[str]], set[str]]:
+    """Return the ids by what the objects may be called, and the names alone."""
     named = select(call_names.c.called, call_names.c.name, call_names.c.id).where(call_names.c.kind == kind)
     ids, names = defaultdict[str, set[str]](set), set[str]()
     for row in connection.execute(named):
         ids[row.called].add(row.id)
         names.add(row.name)
-    yield from _unknown(kind, given, ids, names)
-    for name in [name for name in given if len(ids.get(name, ())) > 1][:MAX_LISTED]:
-        each = ", ".join(truncate(f"{name} {id_}") for id_ in sorted(ids[name])[:MAX_LISTED])
-        yield f"{len(ids[name])} {kind}s are called {truncate(name)}; for one of them, choose from {each}"
+    return dict(ids), names
 
 
 def _unknown(kind: str, given: Sequence[str], known: Container[str], names: Iterable[str]) -> Iterator[str]:
@@ -94,17 +115,32 @@ def _unknown(kind: str, given: Sequence[str], known: Container[str], names: Iter
     unknown = [name for name in given if name not in known]
     plain = {_plain(each): each for each in names} if unknown else {}
     for name in unknown[:MAX_LISTED]:
-        close = difflib.get_close_matches(_plain(name[:LONGEST_NAME]), plain, n=1)
-        hint = f", did you mean {truncate(plain[close[0]])}?" if close else ""
+        near = " or ".join(truncate(plain[each]) for each in _nearest(_plain(name[:LONGEST_NAME]), plain))
+        hint = f", did you mean {near}?" if near else ""
         yield f"the archive has no {kind} {truncate(name)}{hint}"
     if len(unknown) > MAX_LISTED:
         yield f"the archive has none of {len(unknown) - MAX_LISTED} more {kind}s"
+
+
+def _nearest(text: str, plain: Collection[str]) -> list[str]:
+    """Return the nearest of the plain names: a similar one, or else those with words that begin so."""
+    if close := difflib.get_close_matches(text, plain, n=1):
+        return close
+    return sorted(each for each in plain if f" {text}" in f" {each}")[:MAX_LISTED]
 
 
 def _plain(name: str) -> str:
     """Return a name without case and accents."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _has_rings(connection: Connection) -> bool:
+    """Return whether events have reported on whom a call rang."""
+    return (
+        connection.scalars(select(steps.c.call_id).where(steps.c.name == "ringing").limit(1)).first()
+        is not None
+    )
 
 
 def _count_inferred(connection: Connection, criteria: Criteria) -> int:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from exporter.archive.call_back_list import CallBack, CallBackList, list_call_backs
 from exporter.archive.criteria import Criteria, CriterionError
-from exporter.archive.suggestions import hints
+from exporter.archive.suggestions import hints, reject_shared_names
 from exporter.cli import argtypes
 from exporter.cli.call_table import length
 from exporter.cli.existing_archive import existing_archive
@@ -29,6 +29,8 @@ _COLUMNS = (
     Column("attempts", 100, "whole"),
     Column("voicemail", fit="whole"),
     Column("assigned to", 100, "cut"),
+    Column("teams", 160, "cut"),
+    Column("latest", 180, "whole"),
 )
 
 
@@ -64,6 +66,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     except CriterionError as error:
         raise UsageError(f"--{error.parameter}: {error.problem}") from None
     with closing(existing_archive(arguments)) as archive, archive.searching() as connection:
+        try:
+            reject_shared_names(connection, criteria)
+        except CriterionError as error:
+            print_problem("call-backs", f"--{error.parameter}: {error.problem}")
+            return ExitCode.NOT_FOUND
         found = list_call_backs(connection, time.time(), numbers, teams, arguments.limit)
         for parameter, hint in hints(connection, criteria):
             print_problem("call-backs", f"--{parameter}: {hint}")
@@ -87,6 +94,8 @@ def _cells(each: CallBack, zone: tzinfo | None) -> tuple[str, ...]:
         str(each.attempts or ""),
         "yes" if each.voicemail else "",
         each.assigned_to,
+        ", ".join(each.teams),
+        shown_time(each.last_missed_at, zone)[:16],
     )
 
 

@@ -43,7 +43,9 @@ def _cells(call: CallResult, zone: tzinfo | None) -> tuple[str, ...]:
 
 
 def _row(call: CallResult, zone: tzinfo | None) -> Row:
-    return with_shown_times(structs.asdict(call), ("started_at", "answered_at", "ended_at"), zone)
+    return with_shown_times(
+        structs.asdict(call), ("started_at", "answered_at", "ended_at", "left_menu_at"), zone
+    )
 
 
 CALLS = Listing("Calls", _COLUMNS, _cells, CallResult.__struct_fields__, _row, {"comments": " / "})

@@ -11,7 +11,7 @@ from exporter.archive.criteria import PARAMETERS, CriterionError, Parameter
 from exporter.archive.parsing import TIME_FORMATS, parse_criteria
 from exporter.archive.search import ORDERS, CallResult, Order, longest, search, totals
 from exporter.archive.store import Archive
-from exporter.archive.suggestions import all_hints
+from exporter.archive.suggestions import all_hints, reject_shared_names
 from exporter.cli import argtypes
 from exporter.cli.call_table import CALLS, in_words
 from exporter.cli.existing_archive import existing_archive
@@ -46,13 +46,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--limit", type=argtypes.most, default=0, metavar="N", help="maximum number, newest first"
     )
-    parser.add_argument(
+    order = parser.add_mutually_exclusive_group()
+    order.add_argument(
         "--sort",
         choices=ORDERS,
         default="started",
         help="order, the newest or longest first (default: started)",
     )
-    parser.add_argument(
+    order.add_argument(
         "--longest",
         type=argtypes.count,
         metavar="N",
@@ -75,6 +76,11 @@ def _search(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
     except CriterionError as error:
         raise UsageError(f"{_flag(error.parameter)}: {error.problem}") from None
     with archive.searching() as connection:
+        try:
+            reject_shared_names(connection, criteria)
+        except CriterionError as error:
+            print_problem("calls", f"{_flag(error.parameter)}: {error.problem}")
+            return ExitCode.NOT_FOUND
         criteria = archive.with_caller_hashes(connection, criteria)
         order: Order = arguments.sort if arguments.longest is None else "wait"
         limit = arguments.limit if arguments.longest is None else arguments.longest

@@ -62,3 +62,11 @@ def test_bad_parameter_is_named(address: str, query: str, problem: str) -> None:
 def test_description_has_the_list_and_its_parameters() -> None:
     described = openapi()["paths"]["/api/v1/call-backs"]["get"]
     assert [each["name"] for each in described["parameters"]] == ["number", "team", "limit"]
+
+
+def test_unknown_name_has_the_hint_of_the_command(address: str) -> None:
+    answer = requests.get(f"{address}?number=biling", timeout=30).json()
+    assert answer["total"] == 0
+    assert answer["hints"] == [
+        {"parameter": "number", "text": 'the archive has no number "biling", did you mean "Billing"?'}
+    ]

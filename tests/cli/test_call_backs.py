@@ -69,6 +69,15 @@ def test_number_restricts_the_list_and_an_unknown_one_has_a_hint(company: Compan
     assert printed.out == ""
 
 
+def test_wide_table_and_web_page_show_the_teams_and_the_latest_missed_call(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for form in ("table", "html"):
+        shown = command(company.url, f"--format={form}", name="call-backs").out
+        assert "teams" in shown and "latest" in shown
+
+
 @pytest.mark.parametrize("name", ["", " " * 1001, "\udcff"])
 def test_odd_name_is_rejected_in_one_line(company: Company, name: str) -> None:
     printed = command(company.url, f"--number={name}", name="call-backs")

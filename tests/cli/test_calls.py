@@ -86,13 +86,49 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
     assert both.out
 
 
-def test_calls_by_a_shared_name_are_those_of_all_with_a_list(kept_archive: Kept) -> None:
+def test_calls_by_a_shared_name_are_rejected_with_a_list(kept_archive: Kept) -> None:
     users = kept_archive.account.users.values()
     shared = next(name for name, count in Counter(user.name for user in users).items() if count > 1)
     own = [user.id for user in users if user.name == shared]
     printed = command(kept_archive.url, *DAY, f"--user={shared}", "--format=ndjson")
-    assert f'{len(own)} users are called "{shared}"; for one of them, choose from' in printed.err
+    assert (printed.code, printed.out) == (3, "")
+    assert f'--user: {len(own)} users are called "{shared}"; choose from' in printed.err
     assert all(f'"{shared} {id_}"' in printed.err for id_ in own)
+    each = [command(kept_archive.url, *DAY, f"--user={shared} {id_}", "--format=ndjson").out for id_ in own]
+    both = [f"--user={shared} {id_}" for id_ in own]
+    found = command(kept_archive.url, *DAY, *both, "--format=ndjson").out
+    assert sorted(found.splitlines()) == sorted("".join(each).splitlines())
+
+
+def test_a_first_name_suggests_the_users_who_have_it(kept_archive: Kept) -> None:
+    printed = command(kept_archive.url, *DAY, "--user=anna", "--missed")
+    assert 'the archive has no user "anna", did you mean "Anna Schmidt"?' in printed.err
+
+
+def test_calls_that_rang_say_that_no_ring_is_known(kept_archive: Kept) -> None:
+    user = next(iter(kept_archive.account.users))
+    printed = command(kept_archive.url, *DAY, f"--rang={user}", "--missed")
+    assert printed.code == 3
+    assert "--rang: the archive has no ring of any call, as only webhook events report rings" in printed.err
+
+
+def test_all_times_of_a_call_are_texts(kept_archive: Kept) -> None:
+    printed = command(kept_archive.url, *DAY, "--format=ndjson")
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    for name in ("started_at", "answered_at", "ended_at", "left_menu_at"):
+        assert all(isinstance(row[name], str | None) for row in rows)
+
+
+def test_calls_from_a_time_of_day_to_come_say_so(kept_archive: Kept) -> None:
+    printed = command(kept_archive.url, "--from=9999-01-01")
+    assert (printed.code, printed.err.count("\n")) == (2, 1)
+    assert '--from: found "9999-01-01", expected a time that is not in the future' in printed.err
+
+
+def test_two_orders_are_rejected(kept_archive: Kept) -> None:
+    printed = command(kept_archive.url, *DAY, "--longest=3", "--sort=talk")
+    assert printed.code == 2
+    assert "--sort: not allowed with argument --longest" in printed.err
 
 
 def test_missed_calls_of_a_user_are_explained_by_their_numbers(kept_archive: Kept) -> None:
