@@ -76,11 +76,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             print_problem("call-backs", f"--{parameter}: {hint}")
     if not found.total:
         print_problem("call-backs", f"nobody is to be called back{_anonymous(found)}")
-        return ExitCode.NOT_FOUND
-    print_rows(_CALL_BACKS, found.call_backs, arguments, zone)
-    if arguments.format == "table":
+    if found.total or arguments.format != "table":
+        print_rows(_CALL_BACKS, found.call_backs, arguments, zone)
+    if found.total and arguments.format == "table":
         print(_in_words(found))
-    return ExitCode.SUCCESS
+    return ExitCode.SUCCESS if found.total else ExitCode.NOT_FOUND
 
 
 def _cells(each: CallBack, zone: tzinfo | None) -> tuple[str, ...]:

@@ -95,3 +95,13 @@ def test_list_of_masked_or_hidden_callers_shows_no_number(tmp_path: Path, shown:
         assert "11 11" not in command(company.url, f"--format={form}", name="call-backs").out
     (only,) = listed(company.url)
     assert only["missed"] == 2
+
+
+def test_empty_list_is_valid_in_each_format(company: Company) -> None:
+    found = {
+        form: command(company.url, f"--format={form}", "--number=Biling", name="call-backs").out
+        for form in ("json", "ndjson", "csv", "table")
+    }
+    assert json.loads(found["json"]) == []
+    assert found["ndjson"] == found["table"] == ""
+    assert next(csv.reader(io.StringIO(found["csv"]))) == list(CallBack.__struct_fields__)
