@@ -41,9 +41,14 @@ def all_hints(
 def reject_shared_names(connection: Connection, criteria: Criteria) -> None:
     """Raise CriterionError, with a list, for the first name of several users, teams or numbers."""
     for parameter, kind, given in _names_in(criteria):
-        ids, _ = _known(connection, kind)
+        named = select(call_names.c.called, call_names.c.id).where(
+            call_names.c.kind == kind, call_names.c.called.in_(given)
+        )
+        ids = defaultdict[str, set[str]](set)
+        for row in connection.execute(named):
+            ids[row.called].add(row.id)
         for name in given:
-            if len(same := ids.get(name, ())) > 1:
+            if len(same := ids[name]) > 1:
                 each = ", ".join(truncate(f"{name} {id_}") for id_ in sorted(same)[:MAX_LISTED])
                 more = f" and {len(same) - MAX_LISTED} more" if len(same) > MAX_LISTED else ""
                 problem = f"{len(same)} {kind}s are called {truncate(name)}; choose from {each}{more}"
@@ -53,8 +58,8 @@ def reject_shared_names(connection: Connection, criteria: Criteria) -> None:
 def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
     """Yield the parameter and a hint for each name that is unknown, and for inferred teams."""
     for name, kind, given in _names_in(criteria):
-        ids, names = _known(connection, kind)
-        yield from ((name, hint) for hint in _unknown(kind, given, ids, names))
+        known, names = _known(connection, kind)
+        yield from ((name, hint) for hint in _unknown(kind, given, known, names))
     if criteria.tags:
         known = set(connection.scalars(select(tags.c.name).distinct()))
         yield from (("tag", hint) for hint in _unknown("tag", criteria.tags, known, known))
@@ -100,14 +105,11 @@ def _names_in(criteria: Criteria) -> Iterator[tuple[str, str, Sequence[str]]]:
             yield parameter, kind, given
 
 
-def _known(connection: Connection, kind: str) -> tuple[dict[str, set[str]], set[str]]:
-    """Return the ids by what the objects may be called, and the names alone."""
-    named = select(call_names.c.called, call_names.c.name, call_names.c.id).where(call_names.c.kind == kind)
-    ids, names = defaultdict[str, set[str]](set), set[str]()
-    for row in connection.execute(named):
-        ids[row.called].add(row.id)
-        names.add(row.name)
-    return dict(ids), names
+def _known(connection: Connection, kind: str) -> tuple[set[str], set[str]]:
+    """Return all that the objects may be called, which includes their ids, and the names alone."""
+    named = select(call_names.c.called, call_names.c.name).where(call_names.c.kind == kind)
+    rows = connection.execute(named).all()
+    return {row.called for row in rows}, {row.name for row in rows}
 
 
 def _unknown(kind: str, given: Sequence[str], known: Container[str], names: Iterable[str]) -> Iterator[str]:
