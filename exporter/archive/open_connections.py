@@ -28,7 +28,7 @@ def break_off(engine: Engine) -> None:
     """Break off all connections of an engine. May be called by any thread: those that wait get an error."""
     for connection in list(_open.get(engine, ())):
         with suppress(Exception), closing(_socket_of(connection)) as watched:  # it may be closed meanwhile
-            watched.shutdown(socket.SHUT_RDWR)
+            _shut_down(watched)
 
 
 @contextmanager
